@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The core targets (Bytes to Simulator) compile in Embedded Swift, read no clock and do no I/O;
+// `Documentation/Architecture.md` says why.
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableExperimentalFeature("RawLayout"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+// The one direction of dependency. A target names every target below it: one that it imports without naming would
+// not be built again when the other changes.
+let core = ["SockeyeBytes", "SockeyeWire", "SockeyeTCP", "SockeyeStack", "SockeyeTrace", "SockeyeSimulator"]
+
+func upTo(_ last: String) -> [Target.Dependency] {
+  core.prefix(through: core.firstIndex(of: last) ?? 0).map { .target(name: $0) }
+}
+
+func testing(_ others: [Target.Dependency] = []) -> [Target.Dependency] {
+  upTo("SockeyeSimulator") + ["SockeyeTestSupport"] + others
+}
+
+let package = Package(
+  name: "sockeye",
+  products: [
+    .executable(name: "sockeye", targets: ["SockeyeCommand"]),
+    .library(name: "Sockeye", targets: ["SockeyeBytes", "SockeyeWire", "SockeyeTCP", "SockeyeStack"]),
+    .library(name: "SockeyeSimulator", targets: ["SockeyeTrace", "SockeyeSimulator"]),
+    .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "SockeyeBytes", swiftSettings: settings),
+    .target(name: "SockeyeWire", dependencies: upTo("SockeyeBytes"), swiftSettings: settings),
+    .target(name: "SockeyeTCP", dependencies: upTo("SockeyeWire"), swiftSettings: settings),
+    .target(name: "SockeyeStack", dependencies: upTo("SockeyeTCP"), swiftSettings: settings),
+    .target(name: "SockeyeTrace", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
+    .target(name: "SockeyeSimulator", dependencies: upTo("SockeyeTrace"), swiftSettings: settings),
+    .target(name: "SockeyeTunnel", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
+    .executableTarget(
+      name: "SockeyeCommand",
+      dependencies: upTo("SockeyeSimulator") + [
+        "SockeyeTunnel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    .target(
+      name: "SockeyeTestSupport", dependencies: upTo("SockeyeSimulator"),
+      path: "Tests/SockeyeTestSupport", swiftSettings: settings),
+    .testTarget(name: "SockeyeBytesTests", dependencies: testing()),
+    .testTarget(name: "SockeyeWireTests", dependencies: testing()),
+    .testTarget(name: "SockeyeTCPTests", dependencies: testing()),
+    .testTarget(name: "SockeyeStackTests", dependencies: testing()),
+    .testTarget(name: "SockeyeTraceTests", dependencies: testing()),
+    .testTarget(name: "SockeyeSimulatorTests", dependencies: testing()),
+    .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
+    .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,236 @@
+// Holds the one way out: which frame leaves next, and its bytes. What a segment says is decided by its connection.
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeWire
+
+/// A segment that belongs to no connection any more, or never did.
+struct Reply {
+  let plan: SegmentPlan
+  let envelope: Envelope
+}
+
+extension Stack {
+  /// How many frames the host may send to itself before it gives the driver a chance.
+  private static var loopbackBurst: Int { 16_384 }
+
+  /// Writes the next frame that is to leave, if there is one.
+  ///
+  /// - Parameter frame: gets the frame appended; must have `largestFrame` octets free.
+  /// - Returns: where the frame is to go and what it is; nil, and nothing is written, when nothing is to be sent.
+  public mutating func nextFrame(into frame: inout OutputRawSpan) -> FrameMetadata? {
+    precondition(frame.freeCapacity >= largestFrame, "a frame needs room for the largest MTU")
+    let start = frame.byteCount
+    loopbackPending = false
+    for _ in 0..<Self.loopbackBurst {
+      guard let sent = emitNext(into: &frame, from: start) else { return nil }
+      guard sent.link == .loopback else {
+        statistics.framesSent += 1
+        return sent
+      }
+      // What the host sends to itself it receives at once.
+      statistics.framesLooped += 1
+      receivePacket(frame.bytes.extracting(start..<frame.byteCount), on: .loopback, checksum: .unverified)
+      frame.removeLast(sent.length)
+    }
+    loopbackPending = true
+    return nil
+  }
+
+  @inline(__always)
+  private mutating func emitNext(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    while true {
+      // Most often only connections have something to say.
+      let isQuiet = replies.isEmpty && readyHandshakes.isEmpty && datagrams.isEmpty
+      if !isQuiet, let metadata = emitOther(into: &frame, from: start) { return metadata }
+      if let metadata = emitConnection(into: &frame, from: start) { return metadata }
+      if isQuiet { return nil }
+    }
+  }
+
+  /// Asks each source of frames in turn, so that none can keep the others waiting.
+  /// - Returns: nil when it is the connections' turn, or when nothing waits.
+  private mutating func emitOther(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    for _ in 0..<4 {
+      let source = turn
+      turn = (turn + 1) & 3
+      let metadata: FrameMetadata?
+      switch source {
+      case 0: metadata = emitReply(into: &frame, from: start)
+      case 1: metadata = emitHandshake(into: &frame, from: start)
+      case 2: metadata = emitDatagram(into: &frame, from: start)
+      default:
+        if !readyConnections.isEmpty { return nil }
+        metadata = nil
+      }
+      if let metadata { return metadata }
+    }
+    return nil
+  }
+
+  // MARK: Connections
+
+  @inline(__always)
+  private mutating func emitConnection(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    while let index = readyConnections.first {
+      guard let key = connections.key(at: index) else {
+        readyConnections.remove(index)
+        continue
+      }
+      // The three parts of the connection's plan.
+      if let reason = connections[key].connection.abandonReason(at: now) {
+        prepare(key)
+        connections[key].connection.abandon(reason)
+        settle(key)
+      } else if let plan = connections[key].connection.nextSegment(at: now) {
+        return emit(plan, of: key, into: &frame, from: start)
+      } else {
+        readyConnections.remove(index)
+        rest(key)
+      }
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private mutating func emit(
+    _ plan: SegmentPlan, of key: ConnectionKey, into frame: inout OutputRawSpan, from start: Int
+  ) -> FrameMetadata {
+    prepare(key)
+    // One segment a turn: the next connection comes first next time.
+    readyConnections.rotate()
+    connections[key].emit(plan, into: &frame, at: now)
+    let metadata = FrameMetadata(
+      link: connections[key].envelope.link, length: frame.byteCount - start,
+      connection: connections[key].ownership.isKnown ? ConnectionID(key) : nil, purpose: plan.purpose)
+    count(plan)
+    if observing { observeSent(plan, connections[key].envelope) }
+    note(key)
+    return metadata
+  }
+
+  /// Nothing is to be sent: the connection waits for a time, a segment or a call.
+  @inline(__always)
+  private mutating func rest(_ key: ConnectionKey) {
+    if let deadline = connections[key].connection.nextDeadline {
+      schedule(key, at: deadline)
+    } else {
+      connections[key].deadline = .distantFuture
+      if !connections[key].isIndexed { releaseIfDone(key) }
+    }
+  }
+
+  /// Remembers when a connection wants to be asked again. The heap hears of it only if that is earlier than what
+  /// it knows: most deadlines move away with each segment, and moving them in the heap would cost each time.
+  private mutating func schedule(_ key: ConnectionKey, at deadline: Instant) {
+    connections[key].deadline = deadline
+    if let known = connectionDeadlines.deadline(of: key.index), known <= deadline { return }
+    connectionDeadlines.set(key.index, deadline)
+  }
+
+  // MARK: Handshakes
+
+  private mutating func emitHandshake(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    while let index = readyHandshakes.first {
+      guard let key = handshakes.key(at: index) else {
+        readyHandshakes.remove(index)
+        continue
+      }
+      switch handshakes[key].handshake.plan(at: now) {
+      case .segment(let plan):
+        readyHandshakes.rotate()
+        let envelope = handshakes[key].envelope
+        envelope.writeHeader(length: plan.length, into: &frame)
+        plan.write(envelope.addressing, into: &frame)
+        handshakes[key].handshake.sent(plan, at: now)
+        count(plan)
+        if observing { observeSent(plan, envelope) }
+        return FrameMetadata(
+          link: envelope.link, length: frame.byteCount - start, connection: nil, purpose: plan.purpose)
+      case .wait(let deadline):
+        readyHandshakes.remove(index)
+        if observing, handshakeDeadlines.deadline(of: index) != deadline {
+          observe(.timerArmed(handshakes[key].envelope.tuple, .retransmission, deadline: deadline))
+        }
+        handshakeDeadlines.set(index, deadline)
+      case .idle:
+        readyHandshakes.remove(index)
+        handshakeDeadlines.remove(index)
+      case .abandon:
+        // The client never answered. RFC 9293 §3.10.8: the user of a passive open isn't told.
+        endHandshake(key, as: .listen)
+      }
+    }
+    return nil
+  }
+
+  // MARK: What belongs to no connection
+
+  /// Keeps a segment until the driver has room for it; resets only as many as the host's limit allows.
+  mutating func reply(_ plan: SegmentPlan, _ envelope: Envelope) {
+    if case .reset = plan.purpose, !resetLimit.take(at: now) {
+      statistics.tcp.resetsSuppressed += 1
+      return
+    }
+    replies.append(Reply(plan: plan, envelope: envelope))
+  }
+
+  private mutating func emitReply(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    guard let reply = replies.popFirst() else { return nil }
+    reply.envelope.writeHeader(length: reply.plan.length, into: &frame)
+    reply.plan.write(reply.envelope.addressing, into: &frame)
+    count(reply.plan)
+    if observing { observeSent(reply.plan, reply.envelope) }
+    return FrameMetadata(
+      link: reply.envelope.link, length: frame.byteCount - start, connection: nil, purpose: reply.plan.purpose
+    )
+  }
+
+  /// Counts a segment that was written.
+  private mutating func count(_ plan: SegmentPlan) {
+    statistics.tcp.segmentsSent += 1
+    switch plan.purpose {
+    case .retransmission: statistics.tcp.segmentsRetransmitted += 1
+    case .reset: statistics.tcp.resetsSent += 1
+    case .synchronize, .synchronizeAcknowledge, .data, .finish, .acknowledgment, .windowUpdate,
+      .zeroWindowProbe, .keepAlive:
+      break
+    }
+  }
+
+  private mutating func observeSent(_ plan: SegmentPlan, _ envelope: Envelope) {
+    observe(
+      .segmentSent(
+        SegmentRecord(
+          tuple: envelope.tuple, header: plan.header(envelope.addressing), payloadLength: plan.payloadLength,
+          purpose: plan.purpose)))
+  }
+
+  private mutating func emitDatagram(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
+    guard let (datagram, isFragment) = datagrams.emit(into: &frame, interfaces: interfaces) else {
+      return nil
+    }
+    if isFragment { statistics.ip.fragmentsSent += 1 }
+    if observing { observeSent(datagram, isFragment: isFragment) }
+    return FrameMetadata(
+      link: datagram.link, length: frame.byteCount - start, connection: nil, purpose: nil)
+  }
+}
+
+extension ConnectionRecord {
+  /// Appends the packet of a planned segment.
+  mutating func emit(_ plan: SegmentPlan, into frame: inout OutputRawSpan, at now: Instant) {
+    envelope.writeHeader(length: plan.length, into: &frame)
+    connection.emit(plan, addressing: envelope.addressing, into: &frame, at: now)
+  }
+}
+
+extension Ownership {
+  /// Whether the user has the connection's identifier.
+  var isKnown: Bool {
+    switch self {
+    case .user, .leaving: true
+    case .listener, .nobody: false
+    }
+  }
+}

@@ -1,0 +1,134 @@
+// What a user may set for one connection. Fixed while the connection lives; what the RFCs call a constant
+// stands in Constants.swift.
+
+import SockeyeBytes
+
+/// When an idle connection is probed, and when it is given up (RFC 9293 §3.8.4).
+public struct KeepAlive: Sendable, Equatable {
+  /// Silence before the first probe. RFC 9293 MUST-28: the default is no less than two hours.
+  public var idle: Interval
+  /// Time from one unanswered probe to the next.
+  public var interval: Interval
+  /// The connection is given up one `interval` after this many unanswered probes; two at least, for one proves
+  /// nothing (RFC 9293 §3.8.4 MUST-29).
+  public var probes: Int
+
+  public init(idle: Interval = .hours(2), interval: Interval = .seconds(75), probes: Int = 10) {
+    self.idle = idle
+    self.interval = interval
+    self.probes = probes
+  }
+}
+
+/// A setting that no connection can work with.
+public struct ConfigurationError: Error, Sendable, Equatable {
+  /// The field's name.
+  public let field: StaticField
+  /// The value refused; nanoseconds for times, octets for sizes.
+  public let value: Int64
+  /// The nearest value that would do.
+  public let limit: Int64
+
+  public enum StaticField: UInt8, Sendable {
+    case maximumSegmentSize, sendBufferCapacity, receiveBufferCapacity, delayedAcknowledgment
+    case keepAliveIdle, keepAliveInterval, keepAliveProbes, initialRetransmissionTimeout
+    case minimumRetransmissionTimeout, maximumRetransmissionTimeout, userTimeout, connectTimeout
+    case maximumSegmentLifetime, trafficClass, timeToLive
+  }
+}
+
+/// Everything that can be set for one connection; fixed once it is opened but for the calls that say so.
+///
+///     var configuration = TCPConfiguration()
+///     configuration.noDelay = true
+///     configuration.keepAlive = KeepAlive(idle: .minutes(5))
+///     try configuration.validate()
+public struct TCPConfiguration: Sendable, Equatable {
+  /// Upper bound of the MSS that is announced and used, octets; nil takes what the path allows.
+  public var maximumSegmentSize: Int? = nil
+  /// Bound of the bytes written and not yet acknowledged, octets.
+  public var sendBufferCapacity: Int = 1 << 20
+  /// Bound of the bytes received and not yet read, octets; the widest window ever advertised.
+  public var receiveBufferCapacity: Int = 1 << 20
+  /// Switches the Nagle algorithm off (RFC 9293 §3.7.4 MUST-17). Small writes leave at once.
+  public var noDelay = false
+  /// How long an ACK may wait for company, less than 500 ms (RFC 9293 §3.8.6.3 MUST-40). Zero: never waits.
+  public var delayedAcknowledgment: Interval = .milliseconds(40)
+  /// Off by default (RFC 9293 §3.8.4 MUST-25).
+  public var keepAlive: KeepAlive? = nil
+  /// R2: how long data may stay unacknowledged before the connection is given up; nil: for ever
+  /// (RFC 9293 §3.8.3 MUST-21, SHLD-11: 100 s or more; §3.9.1.1: five minutes by default).
+  public var userTimeout: Interval? = .minutes(5)
+  /// R2 for the SYN (RFC 9293 §3.8.3 MUST-23: three minutes or more); nil: for ever.
+  public var connectTimeout: Interval? = .minutes(3)
+  /// R1: retransmissions of one segment before the user hears of trouble (RFC 9293 §3.8.3 SHLD-10: three).
+  public var reportedRetransmissions = 3
+  /// MSL; TIME-WAIT lasts twice as long. RFC 9293 §3.4.1 says two minutes; a TIME-WAIT of one minute is what
+  /// today's hosts use, so 30 s is the default.
+  public var maximumSegmentLifetime: Interval = .seconds(30)
+  /// RFC 7323 §3.
+  public var timestamps = true
+  /// RFC 7323 §2. Off, no window is wider than 65,535 octets.
+  public var windowScaling = true
+  /// RFC 2018.
+  public var selectiveAcknowledgments = true
+  /// RTO before the first sample (RFC 6298 §2.1: one second).
+  public var initialRetransmissionTimeout: Interval = .seconds(1)
+  /// Floor of the RTO (RFC 6298 §2.4: one second).
+  public var minimumRetransmissionTimeout: Interval = .seconds(1)
+  /// Ceiling of the RTO, a minute or more (RFC 6298 §2.5).
+  public var maximumRetransmissionTimeout: Interval = .seconds(120)
+  /// Which algorithm sets the congestion window.
+  public var congestionControl: CongestionControlAlgorithm = .newReno
+  /// How long a connection whose user is gone waits for the peer's FIN.
+  public var orphanTimeout: Interval = .seconds(60)
+
+  public init() {}
+
+  /// Refuses values that no connection can work with.
+  ///
+  /// - Throws: `ConfigurationError` with the field, its value and the nearest value that would do.
+  public func validate() throws(ConfigurationError) {
+    if let size = maximumSegmentSize {
+      try require(.maximumSegmentSize, Int64(size), from: Int64(Constants.minimumSegmentSize), to: 65_495)
+    }
+    try require(.sendBufferCapacity, Int64(sendBufferCapacity), from: 1, to: 1 << 30)
+    try require(.receiveBufferCapacity, Int64(receiveBufferCapacity), from: 1, to: 1 << 30)
+    try require(
+      .delayedAcknowledgment, delayedAcknowledgment, from: .zero,
+      to: Constants.delayedAcknowledgmentLimit)
+    if let keepAlive {
+      try require(.keepAliveIdle, keepAlive.idle, from: .milliseconds(1), to: .hours(24 * 365))
+      try require(.keepAliveInterval, keepAlive.interval, from: .milliseconds(1), to: .hours(24 * 365))
+      // RFC 9293 §3.8.4 MUST-29: one probe without an answer proves nothing.
+      try require(.keepAliveProbes, Int64(keepAlive.probes), from: 2, to: 1_000)
+    }
+    try require(
+      .initialRetransmissionTimeout, initialRetransmissionTimeout, from: .milliseconds(1), to: .seconds(120))
+    try require(
+      .minimumRetransmissionTimeout, minimumRetransmissionTimeout, from: .milliseconds(1), to: .seconds(60))
+    try require(
+      .maximumRetransmissionTimeout, maximumRetransmissionTimeout, from: .seconds(60), to: .hours(1))
+    if let userTimeout {
+      try require(.userTimeout, userTimeout, from: .milliseconds(1), to: .hours(24 * 365))
+    }
+    if let connectTimeout {
+      try require(.connectTimeout, connectTimeout, from: .milliseconds(1), to: .hours(24 * 365))
+    }
+    try require(
+      .maximumSegmentLifetime, maximumSegmentLifetime, from: .milliseconds(1), to: .minutes(10))
+  }
+
+  private func require(
+    _ field: ConfigurationError.StaticField, _ value: Int64, from low: Int64, to high: Int64
+  ) throws(ConfigurationError) {
+    if value < low { throw ConfigurationError(field: field, value: value, limit: low) }
+    if value > high { throw ConfigurationError(field: field, value: value, limit: high) }
+  }
+
+  private func require(
+    _ field: ConfigurationError.StaticField, _ value: Interval, from low: Interval, to high: Interval
+  ) throws(ConfigurationError) {
+    try require(field, value.nanoseconds, from: low.nanoseconds, to: high.nanoseconds)
+  }
+}

@@ -1,0 +1,225 @@
+// SEGMENT ARRIVES, fifth step: the ACK field, the window, round-trip samples, and what they mean for loss
+// recovery and congestion control (RFC 9293 §3.10.7.4, RFC 5681, RFC 6298, RFC 6582, RFC 7323).
+
+import SockeyeBytes
+import SockeyeWire
+
+extension Connection {
+  /// Answers nil when the segment goes on to the sixth step.
+  mutating func acknowledgmentArrived(
+    _ header: TCPHeader, _ segment: ArrivingSegment, at now: Instant
+  ) -> ArrivalOutcome? {
+    if opening == .synchronizeReceived {
+      return handshakeAcknowledged(header, segment, at: now)
+    }
+    let acknowledgment = header.acknowledgment
+    guard isPlausible(acknowledgment) else {
+      if challenges.allowChallenge(at: now) { acknowledgments.acknowledgeNow(.challenge) }
+      return ArrivalOutcome(dropped: .unacceptableAcknowledgment)
+    }
+    rememberTimestamp(header, at: now)
+    let window = Int(header.window) << Int(send.windowShift)
+    if acknowledgment > send.unacknowledged {
+      // CLOSE in SYN-RECEIVED left our SYN outstanding in FIN-WAIT-1; what came with the peer's SYN waited for this.
+      let wasOpening = send.unacknowledged == send.initial
+      acknowledgeNewData(header, at: now)
+      if wasOpening { deliverHeld(at: now) }
+    } else if acknowledgment == send.unacknowledged, isDuplicate(header, segment, window: window) {
+      duplicateArrived(at: now)
+    }
+    if acknowledgment >= send.unacknowledged, opening == .synchronized {
+      updateWindow(window, header, at: now)
+    }
+    return nil
+  }
+
+  /// RFC 5961 §5.2: only what lies between an old window and SND.NXT can be from the peer.
+  func isPlausible(_ acknowledgment: SequenceNumber) -> Bool {
+    acknowledgment <= send.next && acknowledgment >= send.unacknowledged - send.maximumWindow
+  }
+
+  /// SYN-RECEIVED: the ACK of our SYN makes the connection (RFC 9293 §3.10.7.4, fifth step).
+  private mutating func handshakeAcknowledged(
+    _ header: TCPHeader, _ segment: ArrivingSegment, at now: Instant
+  ) -> ArrivalOutcome? {
+    let acknowledgment = header.acknowledgment
+    guard acknowledgment > send.unacknowledged, acknowledgment <= send.next else {
+      return ArrivalOutcome(dropped: .unacceptableAcknowledgment, reset: .unacceptableAcknowledgment)
+    }
+    rememberTimestamp(header, at: now)
+    // The peer's second SYN carries a window that is not scaled (RFC 7323 §2.2).
+    let shift = header.flags.contains(.syn) ? 0 : Int(send.windowShift)
+    send.setWindow(Int(header.window) << shift, sequence: header.sequence, acknowledgment: acknowledgment)
+    acknowledgeNewData(header, at: now)
+    becomeEstablished(at: now)
+    deliverHeld(at: now)
+    return nil
+  }
+
+  /// RFC 7323 §4.3 (2): TS.Recent follows the segment that spans the last ACK sent, so that the peer measures
+  /// the delay of our ACKs too.
+  private mutating func rememberTimestamp(_ header: TCPHeader, at now: Instant) {
+    guard agreed.timestamps, let timestamps = header.options.timestamps else { return }
+    guard header.sequence <= acknowledgments.lastSent else { return }
+    guard
+      Int32(bitPattern: timestamps.value &- timestampRecent) >= 0
+        || now - timestampRecentAt > Constants.timestampValidity
+    else { return }
+    timestampRecent = timestamps.value
+    timestampRecentAt = now
+  }
+
+  /// SND.UNA advances.
+  mutating func acknowledgeNewData(_ header: TCPHeader, at now: Instant) {
+    let acknowledgment = header.acknowledgment
+    let flightBefore = send.flight
+    let octets = acknowledgment - send.unacknowledged
+    let wasHandshake = opening != .synchronized
+    let roundTripSample = takeSample(header, at: now)
+    if let finish = send.finishSequence, acknowledgment > finish,
+      receive.phase == .finished(afterClose: false)
+    {
+      // LAST-ACK: nothing is left to wait for.
+      close(.finished)
+      return
+    }
+    var data = 0
+    if send.finishSequence == nil {
+      data = send.acknowledge(acknowledgment)
+    } else {
+      transition { data = $0.send.acknowledge(acknowledgment) }
+      if state == .finWait2, receive.readingClosed { timers.orphanedAt = now }
+    }
+    statistics.bytesAcknowledged += UInt64(data)
+    timers.progressAt = now
+    if !wasHandshake {
+      timers.retransmissions = 0
+      reactToProgress(octets: octets, flightBefore: flightBefore, roundTrip: roundTripSample, at: now)
+    }
+    if send.flight == 0 {
+      timers.exclusive = .none
+      armIdleTimer(at: now)
+    } else {
+      // RFC 6298 §5.3: each ACK of new data gives the next segment a whole RTO.
+      timers.exclusive = .retransmission(now + roundTrip.timeout)
+    }
+    if data > 0 {
+      if writableWanted, send.buffer.free >= min(send.buffer.capacity / 4, 16_384) {
+        writableWanted = false
+        notices.insert(.writable)
+      }
+      if send.buffer.count == 0 {
+        notices.insert(.drained)
+      }
+    }
+  }
+
+  private mutating func reactToProgress(
+    octets: Int, flightBefore: Int, roundTrip sample: Interval?, at now: Instant
+  ) {
+    switch recovery.advanced(to: send.unacknowledged, by: octets, segmentSize: payloadLimit) {
+    case .ended:
+      congestion.recoveryEnded(flight: send.flight, at: now)
+    case .partial:
+      // After a timeout the window grows as in slow start (RFC 5681 §4.3); in fast recovery it stands still.
+      if case .timeout = recovery.phase { grow(octets, flightBefore, sample, at: now) }
+    case .none:
+      grow(octets, flightBefore, sample, at: now)
+    }
+  }
+
+  private mutating func grow(_ octets: Int, _ flightBefore: Int, _ sample: Interval?, at now: Instant) {
+    congestion.acknowledged(
+      AcknowledgmentSample(newlyAcknowledged: octets, flightBefore: flightBefore, roundTrip: sample), at: now)
+  }
+
+  /// A round-trip sample, if this ACK can give one. A segment that was sent once is timed by our own clock; after
+  /// a retransmission only the echo of a timestamp tells which copy was acknowledged (RFC 6298 §3, Karn's rule).
+  private mutating func takeSample(_ header: TCPHeader, at now: Instant) -> Interval? {
+    if let segment = timed, header.acknowledgment >= segment.end {
+      timed = nil
+      return addSample(now - segment.sentAt)
+    }
+    guard ambiguous, agreed.timestamps, let timestamps = header.options.timestamps else { return nil }
+    let elapsed = Int32(bitPattern: timestampClock(at: now) &- timestamps.echo)
+    // An echo of what was never sent, from the future or from before the connection, is no measure.
+    guard elapsed >= 0, Interval.milliseconds(Int(elapsed)) <= now - timers.openedAt + .milliseconds(1) else {
+      return nil
+    }
+    return addSample(.milliseconds(Int(elapsed)))
+  }
+
+  private mutating func addSample(_ sample: Interval) -> Interval {
+    roundTrip.add(sample)
+    ambiguous = false
+    return sample
+  }
+
+  /// RFC 5681 §2: outstanding data, no text, no SYN or FIN, the same number, the same window.
+  private func isDuplicate(_ header: TCPHeader, _ segment: ArrivingSegment, window: Int) -> Bool {
+    send.flight > 0 && segment.text.isEmpty && !segment.finish
+      && header.flags.intersection([.syn, .fin]).isEmpty && window == send.window && window > 0
+  }
+
+  private mutating func duplicateArrived(at now: Instant) {
+    statistics.duplicateAcknowledgments += 1
+    // FlightSize for ssthresh does not count what limited transmit sent (RFC 5681 §3.2).
+    let flight = send.flight - recovery.allowance(segmentSize: payloadLimit)
+    let begins = recovery.duplicate(
+      unacknowledged: send.unacknowledged, next: send.next, segmentSize: payloadLimit)
+    if begins {
+      statistics.fastRecoveries += 1
+      congestion.lossDetected(flight: max(flight, payloadLimit), at: now)
+    }
+  }
+
+  /// SND.WND, and what follows when it closes or opens.
+  private mutating func updateWindow(_ window: Int, _ header: TCPHeader, at now: Instant) {
+    send.updateWindow(window, sequence: header.sequence, acknowledgment: header.acknowledgment)
+    if send.window == 0 {
+      // The peer answers: it is alive, and as long as it answers it is not given up
+      // (RFC 9293 §3.8.6.1 MUST-37).
+      timers.progressAt = now
+      if send.flight == 0 { armIdleTimer(at: now) }
+      return
+    }
+    if case .zeroWindowProbe = timers.exclusive {
+      timers.windowProbes = 0
+      timers.exclusive = .none
+      if send.flight > 0 {
+        // What probed the window was not taken; it leaves again now and not after an RTO.
+        send.resend(from: send.unacknowledged, cause: .windowOpened)
+        timers.exclusive = .retransmission(now + roundTrip.timeout)
+        return
+      }
+    }
+    timers.windowProbes = 0
+    if send.flight == 0 { armIdleTimer(at: now) }
+  }
+
+  /// From now to the next probe of a closed window: an RTO, doubled for each probe since it closed
+  /// (RFC 9293 §3.8.6.1 SHLD-29, SHLD-30).
+  var windowProbeInterval: Interval {
+    let doubled = roundTrip.timeout.nanoseconds << Int64(min(timers.windowProbes, 16))
+    return min(Interval(nanoseconds: doubled), configuration.maximumRetransmissionTimeout)
+  }
+
+  /// With nothing outstanding: what to wait for when the peer says nothing.
+  mutating func armIdleTimer(at now: Instant) {
+    let waiting = send.unsent > 0 || send.phase == .finishQueued
+    guard waiting, opening == .synchronized else {
+      timers.exclusive = .none
+      return
+    }
+    if send.window == 0 {
+      if case .zeroWindowProbe = timers.exclusive { return }
+      // RFC 9293 §3.8.6.1 SHLD-29: the first probe one RTO after the window closed. A peer that takes the octet of a
+      // probe and keeps its window closed is not probed more often for it (SHLD-30).
+      timers.progressAt = now
+      timers.exclusive = .zeroWindowProbe(now + windowProbeInterval)
+    } else {
+      if case .sillyWindowOverride = timers.exclusive { return }
+      timers.exclusive = .sillyWindowOverride(now + Constants.sillyWindowOverride)
+    }
+  }
+}

@@ -1,0 +1,250 @@
+// One connection: what it holds, how it is opened, its state, and the one function through which every change
+// of state goes. What arrives is in Connection+Arrival, what leaves in Connection+Transmission and
+// Connection+Emission, the user's calls in Connection+UserCalls.
+
+import SockeyeBytes
+import SockeyeWire
+
+/// What a connection must be told when it is opened.
+public struct OpenParameters: Sendable {
+  public var configuration: TCPConfiguration
+  public var version: IPVersion
+  /// ISS (RFC 6528).
+  public var initialSequence: SequenceNumber
+  /// Added to the clock of the timestamps.
+  public var timestampOffset: UInt32
+  /// Largest packet that the path is believed to take, octets, IP header included.
+  public var pathMTU: Int
+  /// Largest packet that this host can receive, octets, IP header included (MMS_R plus the IP header).
+  public var receiveMTU: Int
+
+  public init(
+    configuration: TCPConfiguration, version: IPVersion, initialSequence: SequenceNumber,
+    timestampOffset: UInt32, pathMTU: Int, receiveMTU: Int
+  ) {
+    self.configuration = configuration
+    self.version = version
+    self.initialSequence = initialSequence
+    self.timestampOffset = timestampOffset
+    self.pathMTU = pathMTU
+    self.receiveMTU = receiveMTU
+  }
+
+  var ipHeaderLength: Int { version == .v4 ? 20 : 40 }
+
+  /// The MSS to announce: MMS_R minus the TCP header, options not counted (RFC 9293 §3.7.1 MUST-67).
+  var announcedSegmentSize: Int {
+    let room = min(receiveMTU - ipHeaderLength - Constants.headerLength, 65_495)
+    return max(1, min(room, configuration.maximumSegmentSize ?? room))
+  }
+
+  /// Our window scale, or nil when it is not offered.
+  var windowShift: UInt8? {
+    configuration.windowScaling ? ReceiveHalf.shift(for: configuration.receiveBufferCapacity) : nil
+  }
+
+  /// The window of our SYN, which is never scaled (RFC 7323 §2.2).
+  var initialWindow: Int { min(65_535, configuration.receiveBufferCapacity) }
+
+  /// The segment size when the peer names none (RFC 9293 §3.7.1 MUST-15).
+  var defaultSegmentSize: Int {
+    version == .v4 ? Constants.defaultSegmentSizeIPv4 : Constants.defaultSegmentSizeIPv6
+  }
+}
+
+/// One end of a TCP connection (RFC 9293 §3.3.1, the TCB). It knows no address, no clock and does no I/O: time is
+/// an argument, segments come in through `segmentArrived` and leave through `plan` and `emit`.
+///
+/// After every call, ask `plan(at:)` and carry out what it says until it says `.wait` or `.idle`.
+public struct Connection: ~Copyable {
+  private let pinned = Pinned()
+  var configuration: TCPConfiguration
+  let version: IPVersion
+  var opening: Opening
+  /// Opened by a listener (MUST-11).
+  let isPassive: Bool
+  var send: SendHalf
+  var receive: ReceiveHalf
+  var acknowledgments: AcknowledgmentPolicy
+  var roundTrip: RoundTripEstimator
+  var congestion: CongestionControl
+  var recovery = LossRecovery()
+  var timers: Timers
+  var challenges = ChallengeLimiter()
+  var repeats = ChallengeLimiter()
+
+  /// What both sides agreed on; until the peer's SYN it is what we offer.
+  var agreed: AgreedOptions
+  /// TS.Recent and when it was taken (RFC 7323 §4.3).
+  var timestampRecent: UInt32 = 0
+  var timestampRecentAt = Instant.zero
+  let timestampOffset: UInt32
+
+  /// SendMSS plus the TCP header, or what the path takes if that is less: the longest segment to send, header,
+  /// options and payload, octets (RFC 9293 §3.7.1 MUST-16).
+  var segmentLimit: Int
+  /// The peer's MSS, octets.
+  var peerSegmentSize: Int
+  /// What our SYN announces.
+  let announcedSegmentSize: Int
+
+  /// The segment that is being timed without timestamps: its end and when it left (RFC 6298 §3, Karn).
+  var timed: TimedSegment?
+  /// Something was sent again since the last fit sample, so that only timestamps can give one.
+  var ambiguous = false
+  var lastDataSentAt = Instant.zero
+
+  var notices: Notices = []
+  var transitions = TransitionLog()
+  public internal(set) var closeReason: CloseReason?
+  /// A RST that is still to leave, after which nothing does.
+  var resetDue: ResetReason?
+  /// The user was told that a write did not fit.
+  var writableWanted = false
+  public internal(set) var statistics = Statistics()
+
+  /// Active OPEN (RFC 9293 §3.10.1): `plan` has the SYN.
+  public init(opening parameters: OpenParameters, at now: Instant) {
+    self.init(
+      parameters, opening: .synchronizeSent, isPassive: false, peerSequence: SequenceNumber(0), at: now)
+    transitions.append(from: .closed, to: .synSent)
+  }
+
+  init(
+    _ parameters: OpenParameters, opening: Opening, isPassive: Bool, peerSequence: SequenceNumber,
+    at now: Instant
+  ) {
+    let configuration = parameters.configuration
+    self.configuration = configuration
+    self.version = parameters.version
+    self.opening = opening
+    self.isPassive = isPassive
+    self.timestampOffset = parameters.timestampOffset
+    announcedSegmentSize = parameters.announcedSegmentSize
+    peerSegmentSize = parameters.defaultSegmentSize
+    segmentLimit = min(
+      parameters.defaultSegmentSize + Constants.headerLength, parameters.pathMTU - parameters.ipHeaderLength)
+    pathLimit = parameters.pathMTU - parameters.ipHeaderLength
+    agreed = AgreedOptions(
+      windowScaling: parameters.windowShift != nil, timestamps: configuration.timestamps,
+      selectiveAcknowledgments: configuration.selectiveAcknowledgments)
+    send = SendHalf(initial: parameters.initialSequence, capacity: configuration.sendBufferCapacity)
+    receive = ReceiveHalf(
+      initial: peerSequence, capacity: configuration.receiveBufferCapacity,
+      windowShift: parameters.windowShift ?? 0, advertised: parameters.initialWindow,
+      segmentSize: parameters.announcedSegmentSize)
+    acknowledgments = AcknowledgmentPolicy(lastSent: peerSequence + 1)
+    roundTrip = RoundTripEstimator(
+      initial: configuration.initialRetransmissionTimeout, floor: configuration.minimumRetransmissionTimeout,
+      ceiling: configuration.maximumRetransmissionTimeout)
+    congestion = CongestionControl(
+      configuration.congestionControl, segmentSize: parameters.defaultSegmentSize, synchronizeLost: false)
+    timers = Timers(openedAt: now)
+  }
+
+  /// What the path takes, IP header not counted, octets.
+  var pathLimit: Int
+
+  /// The connection's state (RFC 9293 §3.3.2).
+  public var state: TCPState { connectionState(opening, send.phase, receive.phase) }
+
+  /// Every change of state goes through here, so that each is noted once.
+  mutating func transition(_ change: (inout Connection) -> Void) {
+    let before = state
+    change(&self)
+    let after = state
+    if before != after { transitions.append(from: before, to: after) }
+    switch after {
+    case .closed, .timeWait: timers.stopAll()
+    case .listen, .synSent, .synReceived, .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck:
+      break
+    }
+  }
+
+  /// The end, for whatever reason. Bytes already received stay readable.
+  mutating func close(_ reason: CloseReason) {
+    guard opening != .closed else { return }
+    transition { connection in
+      connection.opening = .closed
+      connection.closeReason = reason
+      connection.notices.insert(.closed)
+      connection.send.buffer.discard(connection.send.buffer.count)
+      connection.send.buffer.releaseIfEmpty()
+      connection.recovery = LossRecovery()
+    }
+  }
+
+  /// Notices, transitions and the size of the buffers in one call, which a host makes three times a segment.
+  package mutating func takeNews() -> (notices: Notices, transitions: TransitionLog, bufferedBytes: Int) {
+    let taken = (notices, transitions, bufferedBytes)
+    notices = []
+    transitions = TransitionLog()
+    return taken
+  }
+
+  /// What has changed for the user since this was last asked.
+  public mutating func takeNotices() -> Notices {
+    let taken = notices
+    notices = []
+    return taken
+  }
+
+  /// The changes of state since this was last asked, oldest first.
+  public mutating func takeTransitions() -> TransitionLog {
+    let taken = transitions
+    transitions = TransitionLog()
+    return taken
+  }
+
+  /// The timestamp clock: milliseconds plus the connection's offset (RFC 7323 §5.4).
+  func timestampClock(at now: Instant) -> UInt32 {
+    UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) &+ timestampOffset
+  }
+
+  /// Takes over what the peer's SYN says about itself.
+  mutating func adoptPeerOptions(_ options: TCPOptions, at now: Instant) {
+    // RFC 7323 §2.2: scaling is in effect only if both SYNs had the option; more than 14 counts as 14 (§2.3).
+    if let shift = options.windowScale, agreed.windowScaling {
+      send.windowShift = min(shift, Constants.maximumWindowShift)
+    } else {
+      agreed.windowScaling = false
+    }
+    agreed.selectiveAcknowledgments = agreed.selectiveAcknowledgments && options.sackPermitted
+    if let timestamps = options.timestamps, agreed.timestamps {
+      timestampRecent = timestamps.value
+      timestampRecentAt = now
+    } else {
+      agreed.timestamps = false
+    }
+    if let size = options.maximumSegmentSize {
+      peerSegmentSize = max(Int(size), Constants.minimumSegmentSize)
+    }
+    peerSegmentSize = min(peerSegmentSize, configuration.maximumSegmentSize ?? peerSegmentSize)
+    updateSegmentLimit()
+  }
+
+  /// RFC 9293 §3.7.1 MUST-16: min(SendMSS + 20, MMS_S).
+  mutating func updateSegmentLimit() {
+    segmentLimit = min(peerSegmentSize + Constants.headerLength, pathLimit)
+    congestion.segmentSizeChanged(to: payloadLimit)
+  }
+
+  /// SMSS: the largest payload of a segment without SACK blocks, octets.
+  var payloadLimit: Int { max(1, segmentLimit - Constants.headerLength - (agreed.timestamps ? 12 : 0)) }
+
+  /// The size of one connection, not counting its buffers, octets.
+  public static var footprint: Int { MemoryLayout<Connection>.size }
+}
+
+/// The options in effect.
+struct AgreedOptions: Sendable, Equatable {
+  var windowScaling: Bool
+  var timestamps: Bool
+  var selectiveAcknowledgments: Bool
+}
+
+/// A segment whose round trip is being measured.
+struct TimedSegment: Sendable, Equatable {
+  var end: SequenceNumber
+  var sentAt: Instant
+}

@@ -1,0 +1,30 @@
+// Numbers that the RFCs fix, each with its source. What a user may choose stands in Configuration.swift.
+
+import SockeyeBytes
+
+enum Constants {
+  /// MSS to assume when the peer names none over IPv4 (RFC 9293 §3.7.1 MUST-15).
+  static let defaultSegmentSizeIPv4 = 536
+  /// The same over IPv6.
+  static let defaultSegmentSizeIPv6 = 1220
+  /// A peer that announces less is served with this much: tiny segments only multiply work (CVE-2019-11479).
+  static let minimumSegmentSize = 48
+  /// TCP header without options, octets.
+  static let headerLength = 20
+  /// Largest shift of the window field (RFC 7323 §2.3).
+  static let maximumWindowShift: UInt8 = 14
+  /// TS.Recent says nothing after so long a silence (RFC 7323 §5.5).
+  static let timestampValidity: Interval = .hours(24 * 24)
+  /// An ACK is delayed less than this (RFC 9293 §3.8.6.3 MUST-40).
+  static let delayedAcknowledgmentLimit: Interval = .milliseconds(499)
+  /// How long the sender's silly-window rule may hold data back: 0.1 to 1.0 s (RFC 9293 §3.8.6.2.1).
+  static let sillyWindowOverride: Interval = .milliseconds(200)
+  /// Duplicate ACKs that show a loss (RFC 5681 §3.2).
+  static let duplicateThreshold = 3
+  /// RTO when data begins after a lost SYN (RFC 6298 §5.7).
+  static let timeoutAfterLostSynchronize: Interval = .seconds(3)
+  /// Granularity of the retransmission clock (RFC 6298 §2.3).
+  static let clockGranularity: Interval = .milliseconds(1)
+  /// Separate pieces kept of a stream with holes; more would let a sender of crumbs use memory and time.
+  static let reassemblyRanges = 64
+}

@@ -1,0 +1,99 @@
+// Finding a loss by duplicate ACKs and repairing it (RFC 5681 §3.2, RFC 6582), and going back after a timeout.
+// Sets no congestion window; tells the algorithm, and adds the inflation of fast recovery to what may be sent.
+
+import SockeyeWire
+
+struct LossRecovery: Sendable, Equatable {
+  enum Phase: Sendable, Equatable {
+    case open
+    /// Fast recovery until `recover` is acknowledged.
+    case fast(recover: SequenceNumber)
+    /// After a timeout everything below `recover` is sent again in slow start.
+    case timeout(recover: SequenceNumber)
+  }
+  private(set) var phase: Phase = .open
+  private(set) var duplicates = 0
+  /// Octets beyond the congestion window, for segments that duplicate ACKs show to have left the network.
+  private(set) var inflation = 0
+  /// The segment at SND.UNA is to be sent again at once.
+  private(set) var retransmitNow: RetransmissionCause?
+  /// Duplicate ACKs for data up to here show no new loss (RFC 6582 §3.2, "careful" variant).
+  private var highestRecovery: SequenceNumber?
+
+  var isOpen: Bool { phase == .open }
+
+  /// Octets that may be sent beyond the congestion window now. Before recovery, limited transmit allows a new
+  /// segment for each of the first two duplicates (RFC 3042 §2).
+  func allowance(segmentSize: Int) -> Int {
+    switch phase {
+    case .open: min(duplicates, 2) * segmentSize
+    case .fast: inflation
+    case .timeout: 0
+    }
+  }
+
+  /// A duplicate ACK. Answers whether recovery begins with it.
+  mutating func duplicate(
+    unacknowledged: SequenceNumber, next: SequenceNumber, segmentSize: Int
+  ) -> Bool {
+    switch phase {
+    case .open:
+      duplicates += 1
+      guard duplicates == Constants.duplicateThreshold else { return false }
+      // RFC 6582 §3.2 (2): still repairing the last loss, so these may come from needless retransmissions.
+      if let mark = highestRecovery, !(unacknowledged > mark) { return false }
+      phase = .fast(recover: next)
+      highestRecovery = next
+      inflation = Constants.duplicateThreshold * segmentSize
+      retransmitNow = .fastRetransmit
+      return true
+    case .fast:
+      duplicates += 1
+      // No more than what is outstanding can have left: a peer that forges duplicates gains nothing.
+      inflation = min(inflation + segmentSize, max(0, next - unacknowledged))
+      return false
+    case .timeout:
+      return false
+    }
+  }
+
+  /// What an ACK of new data does to a recovery.
+  enum Progress: Equatable { case none, partial, ended }
+
+  mutating func advanced(to acknowledgment: SequenceNumber, by octets: Int, segmentSize: Int) -> Progress {
+    duplicates = 0
+    retransmitNow = nil
+    switch phase {
+    case .open:
+      if let mark = highestRecovery, acknowledgment > mark { highestRecovery = nil }
+      return .none
+    case .fast(let recover):
+      guard acknowledgment >= recover else {
+        // RFC 6582 §3.2 (3), partial ACK: the next hole; deflate by what was acknowledged, add one segment back.
+        inflation = max(0, inflation - octets) + (octets >= segmentSize ? segmentSize : 0)
+        retransmitNow = .partialAcknowledgment
+        return .partial
+      }
+      phase = .open
+      inflation = 0
+      return .ended
+    case .timeout(let recover):
+      guard acknowledgment >= recover else { return .partial }
+      // Slow start goes on as with any ACK; only fast recovery has an inflated window to give back (RFC 5681 §3.1).
+      phase = .open
+      return .none
+    }
+  }
+
+  /// The retransmission timer ran out.
+  mutating func timedOut(next: SequenceNumber) {
+    phase = .timeout(recover: next)
+    highestRecovery = next
+    duplicates = 0
+    inflation = 0
+    retransmitNow = nil
+  }
+
+  /// What was asked for has been sent.
+  mutating func retransmitted() { retransmitNow = nil }
+}

@@ -1,0 +1,53 @@
+// Counters of one connection. What they count is also told, one by one, by the events; these are sums.
+
+import SockeyeBytes
+
+/// What a connection has done so far.
+public struct Statistics: Sendable, Equatable {
+  public internal(set) var segmentsSent: UInt64 = 0
+  public internal(set) var segmentsReceived: UInt64 = 0
+  public internal(set) var segmentsDropped: UInt64 = 0
+  public internal(set) var segmentsRetransmitted: UInt64 = 0
+  public internal(set) var segmentsOutOfOrder: UInt64 = 0
+  /// Octets of new text sent, each once.
+  public internal(set) var bytesSent: UInt64 = 0
+  public internal(set) var bytesRetransmitted: UInt64 = 0
+  public internal(set) var bytesAcknowledged: UInt64 = 0
+  /// Octets received in order.
+  public internal(set) var bytesReceived: UInt64 = 0
+  public internal(set) var duplicateAcknowledgments: UInt64 = 0
+  public internal(set) var retransmissionTimeouts: UInt32 = 0
+  public internal(set) var fastRecoveries: UInt32 = 0
+  public internal(set) var windowProbes: UInt32 = 0
+
+  public init() {}
+}
+
+/// STATUS (RFC 9293 §3.9.1.4): how a connection stands.
+public struct ConnectionStatus: Sendable, Equatable {
+  public var state: TCPState
+  /// SRTT, RTTVAR and RTO.
+  public var smoothedRoundTrip: Interval?
+  public var roundTripVariation: Interval?
+  public var minimumRoundTrip: Interval?
+  public var retransmissionTimeout: Interval
+  /// cwnd and ssthresh, octets.
+  public var congestionWindow: Int
+  public var slowStartThreshold: Int
+  /// SND.WND and RCV.WND, octets.
+  public var sendWindow: Int
+  public var receiveWindow: Int
+  /// Octets sent and not acknowledged, and written and not sent.
+  public var outstanding: Int
+  public var unsent: Int
+  /// Octets received and not read.
+  public var readable: Int
+  /// Octets up to the urgent mark that are not read.
+  public var urgentAhead: Int
+  /// SMSS, octets.
+  public var segmentSize: Int
+  public var usesTimestamps: Bool
+  public var usesSelectiveAcknowledgments: Bool
+  public var usesWindowScaling: Bool
+  public var statistics: Statistics
+}

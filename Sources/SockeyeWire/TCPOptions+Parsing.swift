@@ -1,0 +1,94 @@
+// Holds the reading of TCP options. No bytes, however wrong, trap or loop here.
+
+/// The kinds of options that are read and written (IANA).
+@usableFromInline
+enum OptionKind {
+  static var end: UInt8 { 0 }
+  static var noOperation: UInt8 { 1 }
+  static var maximumSegmentSize: UInt8 { 2 }
+  static var windowScale: UInt8 { 3 }
+  static var sackPermitted: UInt8 { 4 }
+  static var sack: UInt8 { 5 }
+  static var timestamps: UInt8 { 8 }
+
+  /// NOP, NOP, and a timestamps option's kind and length: how most segments' options begin (RFC 7323,
+  /// appendix A).
+  @inlinable
+  static var alignedTimestamps: UInt32 { 0x0101_080a }
+}
+
+extension TCPOptions {
+  /// Reads the options in a range of bytes.
+  ///
+  /// Unknown kinds are skipped by their length, known kinds of a wrong length likewise; of two options of a
+  /// kind, the first counts. An illegal length ends the reading and sets `malformed`.
+  /// - Precondition: `range` lies within `bytes`.
+  @inlinable
+  @inline(__always)
+  // RFC 9293 §3.1 MUST-4, MUST-5, MUST-6, MUST-7, §3.2 MUST-64
+  public static func parse(_ bytes: RawSpan, in range: Range<Int>) -> TCPOptions {
+    var options = TCPOptions()
+    if range.isEmpty { return options }
+    // Nearly every segment of a connection with timestamps has them alone: its options stay in registers.
+    let start = range.lowerBound
+    if range.count == 12 && bytes.uint32(at: start) == OptionKind.alignedTimestamps {
+      options.timestamps = TimestampOption(
+        value: bytes.uint32(at: start &+ 4), echo: bytes.uint32(at: start &+ 8))
+      return options
+    }
+    return parseOneByOne(bytes, in: range)
+  }
+
+  /// Reads the options in a range of bytes, whatever they are.
+  @inline(never)
+  @usableFromInline
+  static func parseOneByOne(_ bytes: RawSpan, in range: Range<Int>) -> TCPOptions {
+    var options = TCPOptions()
+    var offset = range.lowerBound
+    let end = range.upperBound
+    while offset < end {
+      let kind = bytes.byte(at: offset)
+      if kind == OptionKind.noOperation {
+        offset &+= 1
+        continue
+      }
+      if kind == OptionKind.end { break }
+      // RFC 9293 §3.1 MUST-68: every other kind has a length byte, which counts itself and the kind.
+      guard end &- offset >= 2 else {
+        options.malformed = true
+        break
+      }
+      let length = Int(bytes.byte(at: offset &+ 1))
+      guard length >= 2 && length <= end &- offset else {
+        options.malformed = true
+        break
+      }
+      options.take(kind, bytes, at: offset &+ 2, length: length &- 2)
+      offset &+= length
+    }
+    return options
+  }
+
+  /// Takes one option's value, whose bounds the caller has checked.
+  private mutating func take(_ kind: UInt8, _ bytes: RawSpan, at offset: Int, length: Int) {
+    switch (kind, length) {
+    case (OptionKind.maximumSegmentSize, 2) where maximumSegmentSize == nil:
+      maximumSegmentSize = bytes.uint16(at: offset)
+    case (OptionKind.windowScale, 1) where windowScale == nil:
+      windowScale = bytes.byte(at: offset)
+    case (OptionKind.sackPermitted, 0):
+      sackPermitted = true
+    case (OptionKind.timestamps, 8) where timestamps == nil:
+      timestamps = TimestampOption(value: bytes.uint32(at: offset), echo: bytes.uint32(at: offset &+ 4))
+    case (OptionKind.sack, 8...) where length % 8 == 0 && sackBlocks.isEmpty:
+      for block in 0..<length / 8 {
+        sackBlocks.append(
+          SACKBlock(
+            left: SequenceNumber(bytes.uint32(at: offset &+ 8 &* block)),
+            right: SequenceNumber(bytes.uint32(at: offset &+ 8 &* block &+ 4))))
+      }
+    default:
+      break
+    }
+  }
+}

@@ -1,0 +1,167 @@
+// SEGMENT ARRIVES, sixth to eighth step: the URG bit, the text, the FIN bit (RFC 9293 §3.10.7.4).
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeTestSupport
+import SockeyeWire
+import Testing
+
+@Suite(.pastZero) struct SegmentArrivesTextTests {
+  static let receiving = Situation.of(.established, .finWait1, .finWait2)
+  static let finished = Situation.of(.closeWait, .closing, .lastAck, .timeWait)
+
+  static func urgentEvents(_ talk: Conversation) -> Int {
+    talk.takeEvents().count { if case .urgent = $0 { true } else { false } }
+  }
+
+  // MARK: URG
+
+  @Test(.requirement("S-54"), arguments: receiving)
+  func theUrgentMarkOnlyMovesForward(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive("U.", seq: 1, ack: at.sendUnacknowledged, up: 20)
+    #expect(Self.urgentEvents(talk) == 1)
+    #expect(talk.status?.urgentAhead == 20, "the mark is ahead of the text")
+    talk.receive("U.", seq: 1, ack: at.sendUnacknowledged, length: 10, up: 15)
+    #expect(Self.urgentEvents(talk) == 0, "an earlier mark is no news")
+    #expect(talk.status?.urgentAhead == 20)
+    talk.receive("U.", seq: 11, ack: at.sendUnacknowledged, length: 10, up: 10)
+    #expect(Self.urgentEvents(talk) == 0, "nor is the same mark")
+    talk.receive("U.", seq: 21, ack: at.sendUnacknowledged, length: 10, up: 5)
+    #expect(Self.urgentEvents(talk) == 1, "but a later one")
+    #expect(talk.status?.urgentAhead == 25)
+    #expect(talk.read() == Conversation.text(at: 1, 30))
+    #expect(talk.status?.urgentAhead == 0)
+    talk.receive("U.", seq: 31, ack: at.sendUnacknowledged, up: 0)
+    #expect(Self.urgentEvents(talk) == 0, "all before the mark has been read")
+  }
+
+  @Test(.requirement("S-55"), arguments: finished)
+  func afterThePeersFinNothingIsUrgent(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive("U.", seq: at.receiveNext, ack: at.sendUnacknowledged, up: 100)
+    talk.expectSilence()
+    talk.expectState(situation.state)
+    talk.expectNoEvents()
+    if situation.state != .timeWait { #expect(talk.status?.urgentAhead == 0) }
+  }
+
+  // MARK: Text
+
+  @Test(.requirement("S-56"), arguments: receiving)
+  func textIsDeliveredAndAcknowledged(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive(".", seq: 1, ack: at.sendUnacknowledged, length: 100)
+    talk.expectEvent("readable") { if case .readable = $0 { true } else { false } }
+    talk.expect(".", seq: at.sendNext, ack: 101, length: 0, win: 9_900, within: .milliseconds(499))
+    talk.receive("P.", seq: 101, ack: at.sendUnacknowledged, length: 50)
+    talk.expect(".", seq: at.sendNext, ack: 151, length: 0, win: 9_850, within: .milliseconds(499))
+    #expect(talk.read() == Conversation.text(at: 1, 150))
+    talk.expectState(situation.state)
+  }
+
+  @Test(.requirement("S-56"))
+  func theAcknowledgmentRidesOnText() {
+    let (talk, _) = Conversation.standing(in: Situation(.established))
+    talk.receive("P.", seq: 1, ack: 1, length: 100)
+    talk.write(10)
+    talk.expect("P.", seq: 1, ack: 101, length: 10)
+    talk.expectSilence()
+  }
+
+  @Test(.requirement("S-56"))
+  func theRightEdgeOfTheWindowNeverMovesLeft() {
+    let (talk, at) = Conversation.standing(in: Situation(.established), window: 10_000)
+    var edge = at.receiveEdge
+    var next = 1
+    var random = SeededGenerator(seed: 7)
+    for _ in 0..<200 {
+      let length = min(edge - next, Int.random(in: 1...700, using: &random))
+      talk.receive("P.", seq: next, ack: 1, length: length)
+      next += length
+      talk.advance(.milliseconds(50))
+      talk.read(Int.random(in: 1...600, using: &random))
+      for segment in talk.takeSent() {
+        let told = talk.acknowledgment(of: segment) + Int(segment.header.window)
+        #expect(told >= edge, "RCV.NXT + RCV.WND went from \(edge) to \(told)")
+        edge = told
+      }
+    }
+  }
+
+  @Test(.requirement("S-57", "X-14"), arguments: finished)
+  func textAfterThePeersFinIsIgnored(situation: Situation) {
+    // RFC 9293 says only to ignore the text; the ACK tells a peer that is out of its mind where it stands.
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive("P.", seq: at.receiveNext, ack: at.sendUnacknowledged, length: 10)
+    talk.expectAcknowledgment(at)
+    talk.receive("FP.", seq: at.receiveNext + 5, ack: at.sendUnacknowledged, length: 10)
+    talk.expectAcknowledgment(at)
+    talk.expectState(situation.state)
+    talk.expectNoEvents()
+    if situation.state != .timeWait { #expect(talk.read().isEmpty) }
+  }
+
+  @Test(.requirement("S-57", "S-50"))
+  func theAcknowledgmentOfIgnoredTextIsUsed() {
+    let (talk, _) = Conversation.standing(in: Situation(.lastAck))
+    talk.receive("P.", seq: 2, ack: 2, length: 10)
+    talk.expectState(.closed)
+  }
+
+  // MARK: FIN
+
+  @Test(.requirement("S-58", "S-59", "S-60", "S-61"), arguments: receiving, [0, 10])
+  func aFinIsAcknowledgedAndEndsTheStream(situation: Situation, length: Int) {
+    let (talk, at) = Conversation.standing(in: situation)
+    // FIN implies PUSH.
+    talk.receive("F.", seq: 1, ack: at.sendUnacknowledged, length: length)
+    talk.expect(".", seq: at.sendNext, ack: 2 + length, length: 0)
+    talk.expectNothing()
+    talk.expectEvent("finished") { if case .peerFinished = $0 { true } else { false } }
+    let after: TCPState =
+      switch situation.state {
+      case .finWait1: .closing
+      case .finWait2: .timeWait
+      default: .closeWait
+      }
+    talk.expectState(after)
+    #expect(talk.read() == Conversation.text(at: 1, length))
+    #expect(talk.read().isEmpty)
+  }
+
+  @Test(.requirement("S-60"))
+  func aFinThatAcknowledgesOurFinLeadsToTimeWait() {
+    let (talk, _) = Conversation.standing(in: Situation(.finWait1))
+    talk.receive("F.", seq: 1, ack: 2)
+    talk.expect(".", seq: 2, ack: 2)
+    talk.expectState(.timeWait)
+    // Neither the retransmission timer nor any other but 2 MSL runs on.
+    talk.expectNothing(for: .seconds(59))
+    talk.expectState(.timeWait)
+    talk.expectNothing(for: .seconds(1))
+    talk.expectState(.closed)
+  }
+
+  @Test(.requirement("S-61"))
+  func timeWaitLastsTwiceTheSegmentLifetime() {
+    var tcp = TCPConfiguration()
+    tcp.maximumSegmentLifetime = .minutes(2)
+    let (talk, _) = Conversation.standing(in: Situation(.finWait2), tcp: tcp)
+    talk.receive("F.", seq: 1, ack: 2)
+    talk.expect(".", seq: 2, ack: 2)
+    talk.expectNothing(for: .minutes(4) - .milliseconds(1))
+    talk.expectState(.timeWait)
+    talk.expectNothing(for: .milliseconds(1))
+    talk.expectState(.closed)
+  }
+
+  @Test(.requirement("S-62", "S-63"), arguments: finished)
+  func theFinAgainIsAcknowledgedAgain(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive("F.", seq: 1, ack: at.sendUnacknowledged)
+    talk.expectAcknowledgment(at)
+    talk.expectState(situation.state)
+    talk.expectNoEvents()
+  }
+}

@@ -1,0 +1,95 @@
+// SEGMENT ARRIVES before the first step: what timestamps refuse (RFC 7323 §3.2, §5).
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeTestSupport
+import SockeyeWire
+import Testing
+
+@Suite(.pastZero) struct SegmentArrivesTimestampTests {
+  static let options = TCPOptions.synchronize(timestamp: 5_000)
+
+  static func standing(in situation: Situation) -> (Conversation, Numbers) {
+    Conversation.standing(in: situation, options: options)
+  }
+
+  @Test(.requirement("S-20"), arguments: Situation.later)
+  func anOldTimestampIsAnsweredWithAnAcknowledgment(situation: Situation) {
+    let (talk, at) = Self.standing(in: situation)
+    let echo = talk.peerTimestamp?.echo ?? 0
+    talk.receive(
+      "FP.", seq: at.receiveNext, ack: at.sendNext, length: 100, options: .timestamps(4_999, echo: echo))
+    talk.expectAcknowledgment(at)
+    talk.expectState(situation.state)
+    #expect(talk.drops.last == .oldTimestamp || situation.state == .timeWait)
+    // What is dropped is not looked at: the same segment in its own time is.
+    #expect(talk.status?.readable ?? 0 == 0)
+  }
+
+  @Test(.requirement("S-20"))
+  func theSameTimestampIsNotOld() {
+    let (talk, _) = Self.standing(in: Situation(.established))
+    talk.receive("P.", seq: 1, ack: 1, length: 100)
+    talk.expect(".", seq: 1, ack: 101, within: .milliseconds(500))
+    #expect(talk.read() == Conversation.text(at: 1, 100))
+  }
+
+  @Test(.requirement("S-20"))
+  func timestampsAreComparedModulo() {
+    let (talk, _) = Conversation.standing(
+      in: Situation(.established), options: .synchronize(timestamp: .max - 10))
+    let echo = talk.peerTimestamp?.echo ?? 0
+    // Past zero, and yet later.
+    talk.receive("P.", seq: 1, ack: 1, length: 100, options: .timestamps(5, echo: echo))
+    talk.expect(".", seq: 1, ack: 101, within: .milliseconds(500))
+    talk.receive("P.", seq: 101, ack: 1, length: 100, options: .timestamps(.max - 10, echo: echo))
+    talk.expect(".", seq: 1, ack: 101)
+    #expect(talk.read() == Conversation.text(at: 1, 100))
+  }
+
+  @Test(.requirement("S-20"))
+  func after24DaysOfSilenceAnOldTimestampProvesNothing() {
+    let (talk, _) = Self.standing(in: Situation(.established))
+    let echo = talk.peerTimestamp?.echo ?? 0
+    talk.advance(.hours(24 * 23))
+    talk.receive("P.", seq: 1, ack: 1, length: 100, options: .timestamps(4_999, echo: echo))
+    talk.expect(".", seq: 1, ack: 1)
+    talk.advance(.hours(24 * 2))
+    talk.receive("P.", seq: 1, ack: 1, length: 100, options: .timestamps(4_999, echo: echo))
+    talk.expect(".", seq: 1, ack: 101, within: .milliseconds(500))
+    #expect(talk.read() == Conversation.text(at: 1, 100))
+  }
+
+  @Test(.requirement("S-20", "S-21", "R-08"), arguments: Situation.of(.synReceived, .established, .finWait2))
+  func aResetNeedsNoTimestamp(situation: Situation) {
+    for old in [TCPOptions(), .timestamps(4_999, echo: 0)] {
+      let (talk, at) = Self.standing(in: situation)
+      talk.peerTimestamp = nil
+      talk.receive("R", seq: at.receiveNext, options: old)
+      talk.expectNothing()
+      talk.expectState(situation == Situation(.synReceived, .passive) ? .listen : .closed)
+    }
+  }
+
+  @Test(.requirement("R-08"))
+  func aResetThatIsNotTakenLeavesTheTimestampAlone() {
+    let (talk, _) = Self.standing(in: Situation(.established))
+    let echo = talk.peerTimestamp?.echo ?? 0
+    talk.receive("R.", seq: 500, ack: 1, options: .timestamps(900_000, echo: echo))
+    let challenge = talk.expect(".", seq: 1, ack: 1)
+    #expect(challenge?.header.options.timestamps?.echo == 5_000)
+    talk.receive("P.", seq: 1, ack: 1, length: 100)
+    talk.expect(".", seq: 1, ack: 101, within: .milliseconds(500))
+  }
+
+  @Test(.requirement("S-21"), arguments: Situation.later)
+  func aMissingTimestampIsDroppedInSilence(situation: Situation) {
+    let (talk, at) = Self.standing(in: situation)
+    talk.peerTimestamp = nil
+    talk.receive("FP.", seq: at.receiveNext, ack: at.sendNext, length: 100)
+    talk.receive(".", seq: at.receiveNext, ack: at.sendNext)
+    talk.expectSilence()
+    talk.expectState(situation.state)
+    #expect(talk.drops.suffix(2) == [.missingTimestamp, .missingTimestamp])
+  }
+}

@@ -1,0 +1,443 @@
+"""What `scripts/interop-tun` checks, inside its network namespace. Not to be run by itself.
+
+Each check is a line; the last line is the count. Every wait has a bound.
+"""
+
+import hashlib
+import os
+import re
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+from interop_tools import KernelServer, SOCKEYE, Tool, WORK, captured, check, eventually, finish, serve
+
+GREETING = "服务器连接成功!\n".encode()
+MESSAGE = "客户端发送消息啦!"
+BULK = 100_000_000
+# How each IP version names the ends: serve's stack, connect's stack, this kernel towards connect.
+ENDS = {
+    "IPv4": ("10.34.1.2", "10.34.2.2", "10.34.2.1"),
+    "IPv6": ("fd34:1::2", "fd34:2::2", "fd34:2::1"),
+}
+
+
+def pattern(count):
+    """What `serve --mode source` sends."""
+    return (bytes(range(251)) * (count // 251 + 1))[:count]
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def dial(address, port=3401):
+    return socket.create_connection((address, port), timeout=30)
+
+
+def read_all(connection):
+    pieces = []
+    while piece := connection.recv(1 << 20):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def name_of(connection):
+    """The kernel's end as the server prints it."""
+    host, port = connection.getsockname()[:2]
+    return re.escape(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+# --- sockeye serve, and the kernel's clients
+
+
+def conversations(version, server, address):
+    connection = dial(address)
+    name = name_of(connection)
+    check(f"{version}: a client is greeted", connection.recv(100) == GREETING)
+    connection.sendall(MESSAGE.encode())
+    check(f"{version}: its message is logged with time and endpoint",
+          server.says(rf"^\d\d:\d\d:\d\d\.\d{{3}} {name} says: {MESSAGE}$"), server.text)
+    connection.shutdown(socket.SHUT_WR)
+    check(f"{version}: the end of its stream ends ours", connection.recv(1) == b"")
+    check(f"{version}: the end is logged",
+          server.says(rf"{name} ended its stream after 25 bytes$") and server.says(rf"{name} closed: "), server.text)
+
+    connection = dial(address)
+    name = name_of(connection)
+    connection.recv(100)
+    connection.sendall(b"about to vanish\n")
+    check(f"{version}: another message", server.says(rf"{name} says: about to vanish$"))
+    reset(connection)
+    check(f"{version}: a reset is told apart from an end",
+          server.says(rf"{name} reset the connection: ") and not re.search(rf"{name} ended", server.text))
+
+    try:
+        dial(address, 3402)
+        check(f"{version}: a closed port refuses", False, "connected")
+    except ConnectionRefusedError:
+        check(f"{version}: a closed port refuses", True)
+
+
+def crowd(version, server, address, count):
+    """Many at once; one of them resets, one says nothing and reads nothing."""
+    began = time.monotonic()
+    selector = selectors.DefaultSelector()
+    greeted, ends, clients = set(), set(), []
+    for number in range(count):
+        client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        client.setblocking(False)
+        client.connect_ex((address, 3401))
+        clients.append(client)
+        selector.register(client, selectors.EVENT_READ, number)
+    while len(ends) < count - 2 and time.monotonic() < began + 60:
+        for key, _ in selector.select(1):
+            client, number = key.fileobj, key.data
+            data = client.recv(1000)
+            if data.startswith(GREETING):
+                greeted.add(number)
+                if number == 7:
+                    selector.unregister(client)
+                    reset(client)
+                elif number == 8:
+                    selector.unregister(client)
+                else:
+                    client.sendall(f"{version} client {number}\n".encode())
+                    client.shutdown(socket.SHUT_WR)
+            elif data == b"":
+                ends.add(number)
+                selector.unregister(client)
+    check(f"{version}: {count} clients at once are greeted ({time.monotonic() - began:.1f} s)",
+          len(greeted) == count, f"{len(greeted)}")
+    wanted = {str(number) for number in range(count)} - {"7", "8"}
+    expression = re.compile(rf"says: {version} client (\d+)$", re.M)
+    check(f"{version}: every message is logged, whatever two of them do",
+          eventually(lambda: set(expression.findall(server.text)) == wanted), server.text[-400:])
+    for client in clients:
+        client.close()
+
+
+def echo_bulk(version, address, amount, label):
+    data = os.urandom(1 << 20) * (amount >> 20) + os.urandom(amount & 0xFFFFF)
+    connection = dial(address)
+    began = time.monotonic()
+
+    def send():
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    received = read_all(connection)
+    elapsed = time.monotonic() - began
+    sender.join()
+    check(f"{version}: {label} each way at once, equal SHA-256 ({amount * 8 / elapsed / 1e6:.0f} Mbit/s each way)",
+          digest(received) == digest(data), f"{len(received)} bytes")
+
+
+def serving():
+    for version, (address, _, _) in ENDS.items():
+        capture = os.path.join(WORK, f"serve-{version}.pcapng")
+        server = serve("--states", "--pcap", capture)
+        conversations(version, server, address)
+        states = re.findall(r"-> ([A-Z0-9-]+)$", server.text, re.M)
+        check(f"{version}: --states shows the passive side's states",
+              set(states) >= {"LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"}, states)
+        check(f"{version}: Ctrl-C ends the server", server.stop() == 0 and "stopping" in server.text, server.text)
+        captured(capture, 20)
+
+        server = serve()
+        crowd(version, server, address, 200)
+        server.stop()
+
+        server = serve("--mode", "echo")
+        stuck = dial(address)
+        stuck.setblocking(False)
+        try:
+            while True:  # until its window, our buffers and the server's are full: it never reads
+                stuck.send(bytes(1 << 16))
+        except BlockingIOError:
+            pass
+        echo_bulk(version, address, BULK, "100 MB beside a client that never reads,")
+        stuck.close()
+        server.stop()
+
+        capture = os.path.join(WORK, f"echo-{version}.pcapng")
+        server = serve("--mode", "echo", "--pcap", capture)
+        echo_bulk(version, address, 5_000_000, "5 MB")
+        server.stop()
+        captured(capture, 5000)
+        source(version, address)
+        discard(version, address)
+
+
+def source(version, address):
+    server = serve("--mode", "source", "--bytes", "100MB", "--states")
+    connection = dial(address)
+    began = time.monotonic()
+    data = read_all(connection)
+    elapsed = time.monotonic() - began
+    check(f"{version}: 100 MB to the kernel, equal SHA-256 ({BULK * 8 / elapsed / 1e6:.0f} Mbit/s)",
+          digest(data) == digest(pattern(BULK)))
+    # The server's stream is over; ours is not.
+    connection.sendall(b"x" * 3_000_000)
+    connection.close()
+    check(f"{version}: what the kernel sends after our FIN arrives",
+          server.says("ended its stream after 3000000 bytes") and server.says("closed: received 3000000 bytes"),
+          server.text)
+    check(f"{version}: the active side's states",
+          server.says("-> FIN-WAIT-1$") and server.says("-> FIN-WAIT-2$") and server.says("-> TIME-WAIT$"))
+    server.stop()
+
+
+def discard(version, address):
+    server = serve("--mode", "discard")
+    connection = dial(address)
+    began = time.monotonic()
+    connection.sendall(bytes(BULK))
+    connection.shutdown(socket.SHUT_WR)
+    check(f"{version}: 100 MB from the kernel", connection.recv(1) == b"" and server.says(
+        f"ended its stream after {BULK} bytes"))
+    print(f"        ({BULK * 8 / (time.monotonic() - began) / 1e6:.0f} Mbit/s)")
+    server.stop()
+
+
+def http():
+    body = "HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\nsockeye"
+    server = serve("--port", "80", "--greeting", body)
+    for host in ("10.34.1.2", "[fd34:1::2]"):
+        answer = subprocess.run(["curl", "-sS", "-m", "10", "-g", f"http://{host}/path"], capture_output=True, text=True)
+        check(f"curl http://{host}/", answer.stdout == "sockeye", answer.stderr)
+    check("curl's request is logged", server.says("says: GET /path HTTP/1.1$"))
+    server.stop()
+
+
+def echo_requests():
+    """The kernel's pings: made by hand, for there may be no ping command."""
+    server = serve()
+    for version, family, protocol, kind, answer, skip in (
+            ("IPv4", socket.AF_INET, socket.IPPROTO_ICMP, 8, 0, 20),
+            ("IPv6", socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, 0)):
+        asker = socket.socket(family, socket.SOCK_RAW, protocol)
+        asker.settimeout(5)
+        payload = os.urandom(1000)
+        body = struct.pack("!BBHHH", kind, 0, 0, 77, 1) + payload
+        if family == socket.AF_INET:
+            total = sum(struct.unpack(f"!{len(body) // 2}H", body))
+            total = (total & 0xFFFF) + (total >> 16)
+            body = body[:2] + struct.pack("!H", 0xFFFF - (total & 0xFFFF) - (total >> 16)) + body[4:]
+        asker.sendto(body, (ENDS[version][0], 0))
+        end, found = time.monotonic() + 5, False
+        while not found and time.monotonic() < end:
+            reply = asker.recv(2000)[skip:]
+            found = reply[0] == answer and reply[4:8] == struct.pack("!HH", 77, 1) and reply[8:] == payload
+        check(f"{version}: an echo request of the kernel is answered", found)
+    server.stop()
+
+
+# --- sockeye connect and ping, and the kernel's servers
+
+
+def read_then_answer(connection):
+    received = read_all(connection)
+    connection.sendall(digest(received).encode())
+    return received
+
+
+def connect_sends(version, host):
+    data = os.urandom(1 << 20) * 95 + os.urandom(BULK - (95 << 20))
+    path = os.path.join(WORK, "input")
+    with open(path, "wb") as file:
+        file.write(data)
+    kernel = KernelServer(read_then_answer)
+    began = time.monotonic()
+    with open(path, "rb") as file:
+        tool = Tool("connect", host, kernel.port, stdin=file, stdout=subprocess.PIPE)
+    output = tool.process.stdout.read()
+    elapsed = time.monotonic() - began
+    check(f"{version}: connect sends 100 MB, and the answer comes after its FIN ({BULK * 8 / elapsed / 1e6:.0f} Mbit/s)",
+          tool.wait() == 0 and output == digest(data).encode(), tool.text)
+
+
+def connect_receives(version, host):
+    data = pattern(BULK)
+
+    def send_then_read(connection):
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return read_all(connection)
+
+    kernel = KernelServer(send_then_read)
+    began = time.monotonic()
+    tool = Tool("connect", host, kernel.port, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    output = tool.process.stdout.read(BULK)
+    elapsed = time.monotonic() - began
+    tool.process.stdin.write(b"after your FIN")
+    tool.process.stdin.close()
+    output += tool.process.stdout.read()
+    kernel.join(10)
+    check(f"{version}: connect receives 100 MB, equal SHA-256 ({BULK * 8 / elapsed / 1e6:.0f} Mbit/s)",
+          tool.wait() == 0 and digest(output) == digest(data), f"{len(output)} bytes {tool.text}")
+    check(f"{version}: connect sends after the kernel's FIN", kernel.result == b"after your FIN", kernel.result)
+
+
+def connect_waits_for_its_reader(version, host):
+    data = pattern(20_000_000)
+
+    def send_until_full_then_the_rest(connection):
+        sent = 0
+        connection.setblocking(False)
+        try:
+            while sent < len(data):
+                sent += connection.send(data[sent:sent + (1 << 16)])
+        except BlockingIOError:
+            time.sleep(0.5)  # nobody reads the tool's output yet, so this stays full
+        connection.setblocking(True)
+        connection.sendall(data[sent:])
+        return sent
+
+    kernel = KernelServer(send_until_full_then_the_rest)
+    tool = Tool("connect", host, kernel.port, stdout=subprocess.PIPE)
+    time.sleep(1)
+    output = tool.process.stdout.read()
+    kernel.join(10)
+    check(f"{version}: an output that is not read closes the window, and nothing is lost",
+          tool.wait() == 0 and output == data and kernel.result < len(data), f"{len(output)} bytes, {kernel.result}")
+
+
+def connect_says(version, host):
+    capture = os.path.join(WORK, f"connect-{version}.pcapng")
+    kernel = KernelServer(read_then_answer)
+    tool = Tool("connect", host, kernel.port, "--message", MESSAGE, "--states", "--trace", "--pcap", capture,
+                stdout=subprocess.PIPE)
+    output = tool.process.stdout.read()
+    check(f"{version}: connect --message", tool.wait() == 0 and output == digest(MESSAGE.encode()).encode(), tool.text)
+    check(f"{version}: --trace and --states stay out of the output", "Flags [S]" in tool.text and
+          "SYN-SENT -> ESTABLISHED" in tool.text, tool.text)
+    captured(capture, 7)
+
+
+def ends_of_connections(host, version):
+    def reset_after_reading(connection):
+        connection.recv(1)
+        reset(connection)
+
+    kernel = KernelServer(reset_after_reading)
+    tool = Tool("connect", host, kernel.port, "--message", "x")
+    check(f"{version}: a reset is status 2", tool.wait() == 2 and "reset the connection" in tool.text, tool.text)
+    tool = Tool("connect", host, 9)
+    check(f"{version}: a refusal is status 1", tool.wait() == 1 and "refused" in tool.text, tool.text)
+    nobody = "10.34.2.99" if version == "IPv4" else "fd34:2::99"
+    tool = Tool("connect", nobody, 9, "--timeout", "0.5")
+    check(f"{version}: silence is status 3", tool.wait() == 3 and "timed out" in tool.text, tool.text)
+    kernel = KernelServer(read_all)
+    tool = Tool("connect", host, kernel.port, "--states", stdin=subprocess.PIPE)
+    tool.says("-> ESTABLISHED$")
+    check(f"{version}: Ctrl-C is status 130", tool.stop() == 130 and "interrupted" in tool.text, tool.text)
+    kernel.join(10)
+    check(f"{version}: and resets the connection", isinstance(kernel.result, ConnectionResetError), kernel.result)
+
+
+def unreachable():
+    """Routers on the way say so: here the kernel, told to forward and to have no way."""
+    for path, value in (("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1")):
+        with open(f"/proc/sys/{path}", "w") as file:
+            file.write(value)
+    subprocess.run(["ip", "route", "add", "unreachable", "10.99.0.0/16"], check=True)
+    subprocess.run(["ip", "-6", "route", "add", "unreachable", "fd99::/16"], check=True)
+    for address in ("10.99.1.1", "fd99::1"):
+        tool = Tool("connect", address, 80, "--timeout", 3)
+        status = tool.wait()
+        check(f"connect {address}: no way there is status 4", status == 4, f"{status} {tool.text}")
+        tool = Tool("ping", address, "--count", 1, "--timeout", 3)
+        status = tool.wait()
+        check(f"ping {address}: no way there is status 4", status == 4, f"{status} {tool.text}")
+
+
+def pinging():
+    for version, (_, _, host) in ENDS.items():
+        capture = os.path.join(WORK, f"ping-{version}.pcapng")
+        tool = Tool("ping", host, "--count", 5, "--interval", 0.01, "--size", 4000, "--pcap", capture)
+        check(f"{version}: the kernel answers our pings, in fragments",
+              tool.wait() == 0 and "5 sent, 5 answered, 0% lost" in tool.text, tool.text)
+        captured(capture, 10)
+
+
+# --- what goes wrong
+
+
+def trouble():
+    server = serve("--tun", "lost0")
+    subprocess.run(["ip", "link", "del", "lost0"], check=True)
+    check("an interface that is deleted ends the server", server.wait(10) == 74 and "lost0 is gone" in server.text,
+          server.text)
+
+    tool = Tool("serve", "--pcap", "/dev/full")
+    check("a full disk under --pcap ends it", tool.wait(10) == 74 and "No space left" in tool.text, tool.text)
+    tool = Tool("serve", "--pcap", os.path.join(WORK, "no", "such", "folder"))
+    check("a capture that can't be made", tool.wait(10) == 73 and "No such file" in tool.text, tool.text)
+
+    tool = Tool("serve", stdout=subprocess.PIPE)
+    tool.process.stdout.readline()
+    tool.process.stdout.close()
+    try:
+        connection = dial("10.34.1.2")
+        connection.sendall(b"hello\n")
+    except OSError:
+        pass
+    check("an output that is closed ends it", tool.wait(10) == 74 and "nobody reads" in tool.text, tool.text)
+
+    subprocess.run(["ip", "tuntap", "add", "dev", "kept0", "mode", "tun"], check=True)
+    server = serve("--tun", "kept0")
+    connection = dial("10.34.1.2")
+    check("an interface that is there is used", connection.recv(100) == GREETING)
+    tool = Tool("serve", "--tun", "kept0")
+    check("by one program at a time", tool.wait(10) == 71 and "in use" in tool.text, tool.text)
+    check("and Ctrl-C does not wait for clients for ever", server.stop() == 0 and "cut off" in server.text, server.text)
+    check("and is kept", subprocess.run(["ip", "link", "show", "kept0"], capture_output=True).returncode == 0)
+    subprocess.run(["ip", "link", "del", "kept0"], check=True)
+    tool = Tool("serve", "--tun", "lo")
+    check("another kind of interface is not", tool.wait(10) == 71 and "not a TUN" in tool.text, tool.text)
+
+    without_rights()
+
+
+def without_rights():
+    """As another user, if that one may run the tool at all, and as a root that may do nothing."""
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*user, SOCKEYE, "--version"], capture_output=True).returncode:
+        print("        (another user can't run the tool from here)")
+        user = []
+    nobody = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    for who, prefix in (("another user", user), ("root without capabilities", nobody)):
+        if not prefix:
+            continue
+        tool = Tool("serve", prefix=prefix)
+        status, lines = tool.wait(10), tool.text.splitlines()
+        check(f"{who} is told in two lines what to do",
+              status == 77 and len(lines) == 2 and "run sockeye as root" in lines[1] and "unshare -Urn" in lines[1],
+              f"{status} {tool.text}")
+
+
+serving()
+http()
+echo_requests()
+for each, (_, _, kernels_address) in ENDS.items():
+    connect_sends(each, kernels_address)
+    connect_receives(each, kernels_address)
+    connect_waits_for_its_reader(each, kernels_address)
+    connect_says(each, kernels_address)
+    ends_of_connections(kernels_address, each)
+pinging()
+unreachable()
+trouble()
+sys.exit(finish())
