@@ -391,9 +391,8 @@ def trouble():
     tool.process.stdout.close()
     try:
         connection = dial("10.34.1.2")
-        connection.sendall(b"hello\n")
     except OSError:
-        pass
+        pass  # It may be gone before it has answered.
     check("an output that is closed ends it", tool.wait(10) == 74 and "nobody reads" in tool.text, tool.text)
 
     subprocess.run(["ip", "tuntap", "add", "dev", "kept0", "mode", "tun"], check=True)

@@ -61,7 +61,7 @@ struct Client: ~Copyable {
       // Whatever it was: the peer should learn that we are gone, as far as that can still be sent.
       try? session.driver.stack.abort(connection, at: session.driver.now())
       try? session.driver.drainFrames()
-      session.watcher.willWait()
+      session.watcher.flush()
       throw error
     }
   }
@@ -74,7 +74,7 @@ struct Client: ~Copyable {
       case .socket(let event): try handle(event)
       case .readable: try readInput()
       case .writable: try writeOutput()
-      case .timePassed: break
+      case .timePassed, .observerStopped: break
       case .endRequested(let request): throw ending(request)
       }
       move()

@@ -36,7 +36,7 @@ struct Pinger: ~Copyable {
       switch try session.next(until: nextRequest) {
       case .socket(.echoReply(let reply)): answered(reply)
       case .socket(.echoError(let failure)): failed(failure)
-      case .socket, .readable, .writable: break
+      case .socket, .readable, .writable, .observerStopped: break
       case .timePassed: isOver = sent == options.count
       case .endRequested: isOver = true
       }

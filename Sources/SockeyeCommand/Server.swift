@@ -79,7 +79,7 @@ struct Server: ~Copyable {
         let again = stalled
         stalled.removeAll()
         for id in again { serve(id) }
-      case .readable, .writable:
+      case .readable, .writable, .observerStopped:
         break
       }
     }

@@ -57,13 +57,15 @@ struct Session: ~Copyable {
   /// Waits for the next thing to do, and for trouble with the output.
   /// - Throws: `Failure`.
   mutating func next(until limit: Instant? = nil) throws(Failure) -> TunnelOccurrence {
-    if let failure = watcher.failure { throw failure }
+    let occurrence: TunnelOccurrence
     do {
-      return try driver.next(until: limit)
+      occurrence = try driver.next(until: limit)
     } catch {
-      watcher.willWait()
+      watcher.flush()
       throw Self.failure(error)
     }
+    if let failure = watcher.failure { throw failure }
+    return occurrence
   }
 
   /// Sends and prints what is left.
@@ -73,7 +75,7 @@ struct Session: ~Copyable {
     } catch {
       throw Self.failure(error)
     }
-    watcher.willWait()
+    watcher.flush()
     if let failure = watcher.failure { throw failure }
   }
 

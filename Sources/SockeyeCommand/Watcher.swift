@@ -76,7 +76,13 @@ final class Watcher: TunnelObserver {
     capture?.add(packet, at: at, direction: .outbound, comment: metadata.purpose?.explanation ?? "")
   }
 
-  func willWait() {
+  func willWait() -> Bool {
+    flush()
+    return failure == nil
+  }
+
+  /// Writes what was collected.
+  func flush() {
     console.flush()
     capture?.flush()
   }

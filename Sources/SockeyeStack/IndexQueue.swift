@@ -9,7 +9,7 @@ import SockeyeBytes
 /// over all of them and without an allocation a segment: the links grow only when a larger index is first seen.
 struct IndexQueue: ~Copyable {
   /// The neighbours of a queued index; for one that is not queued, `previous` is `absent`.
-  private struct Links: BitwiseCopyable {
+  struct Links: BitwiseCopyable {
     var previous: UInt32
     var next: UInt32
   }

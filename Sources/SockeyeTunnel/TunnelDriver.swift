@@ -106,6 +106,7 @@ public struct TunnelDriver: ~Copyable {
       }
       if try receiveFrame(at: now) { continue }
       if let limit, limit <= now { return .timePassed }
+      if observer?.willWait() == false { return .observerStopped }
       try wait(until: limit, now: now)
     }
   }
@@ -174,7 +175,6 @@ public struct TunnelDriver: ~Copyable {
   private mutating func wait(until limit: Instant?, now: Instant) throws(TunnelError) {
     var limit = limit
     if let deadline = stack.nextDeadline { limit = min(limit ?? deadline, deadline) }
-    observer?.willWait()
     let ready: [Waiting.Ready]
     do {
       ready = try waiting.wait(until: limit, now: now)

@@ -16,6 +16,8 @@ public enum TunnelOccurrence: Equatable, Sendable {
   case endRequested(EndRequest)
   /// The time that was given has come.
   case timePassed
+  /// The observer let nothing wait: it has something to say first.
+  case observerStopped
 }
 
 /// What a descriptor is watched for.
@@ -49,5 +51,7 @@ public protocol TunnelObserver: AnyObject {
   func sent(_ packet: RawSpan, _ metadata: FrameMetadata, at: Instant)
 
   /// Nothing is left to do for now: the time to write what was collected.
-  func willWait()
+  /// - Returns: false when the program should be told something before the wait, such as that nobody reads what
+  ///   it prints: `next(until:)` then returns `.observerStopped`.
+  func willWait() -> Bool
 }

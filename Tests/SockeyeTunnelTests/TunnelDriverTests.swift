@@ -75,6 +75,16 @@
       }
     }
 
+    @Test func anObserverCanStopAWaitThatWouldLastForEver() throws {
+      try inOwnNetworkNamespace {
+        var driver = try makeDriver()
+        let observer = CountingObserver()
+        observer.letsWait = false
+        driver.observer = observer
+        try expect(.observerStopped, from: &driver)
+      }
+    }
+
     @Test func aSignalIsAnOccurrence() throws {
       try inOwnNetworkNamespace {
         var driver = try makeDriver()
@@ -179,6 +189,7 @@
     var segmentsReceived = 0
     var states: [String] = []
     var packets: [String] = []
+    var letsWait = true
 
     func observed(_ observation: StackObservation) {
       if case .segmentSent = observation.kind { segmentsSent += 1 }
@@ -187,6 +198,6 @@
     }
     func received(_ packet: RawSpan, at: Instant) { packets.append("received") }
     func sent(_ packet: RawSpan, _ metadata: FrameMetadata, at: Instant) { packets.append("sent") }
-    func willWait() {}
+    func willWait() -> Bool { letsWait }
   }
 #endif
