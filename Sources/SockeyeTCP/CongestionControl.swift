@@ -7,101 +7,163 @@ import SockeyeBytes
 public enum CongestionControlAlgorithm: UInt8, Sendable, CaseIterable {
   /// RFC 5681 and RFC 6582.
   case newReno
+  /// RFC 9438.
+  case cubic
 
   public var name: String {
     switch self {
     case .newReno: "newreno"
+    case .cubic: "cubic"
     }
   }
 }
 
-/// What an ACK of new data tells a congestion-control algorithm.
-public struct AcknowledgmentSample: Sendable {
-  /// Octets newly acknowledged.
-  public var newlyAcknowledged: Int
-  /// Octets outstanding before this ACK.
-  public var flightBefore: Int
-  /// The round-trip time measured by this ACK, when it gave a fit sample.
-  public var roundTrip: Interval?
-}
-
-/// What every algorithm does. Windows are octets; the caller never sends more than `congestionWindow` allows.
+/// What every algorithm does. All windows are octets, and stand in `CongestionWindow`.
 protocol CongestionControlling: Sendable {
-  var congestionWindow: Int { get }
-  var slowStartThreshold: Int { get }
-  /// New data was acknowledged outside of recovery.
-  mutating func acknowledged(_ sample: AcknowledgmentSample, at now: Instant)
-  /// A loss was found by duplicate ACKs; recovery begins.
-  mutating func lossDetected(flight: Int, at now: Instant)
+  /// Data was delivered.
+  mutating func acknowledged(
+    _ sample: AcknowledgmentSample, _ window: inout CongestionWindow, at now: Instant)
+  /// A loss was found by ACKs; recovery begins.
+  mutating func lossDetected(flight: Int, _ window: inout CongestionWindow, at now: Instant)
   /// Recovery is over.
-  mutating func recoveryEnded(flight: Int, at now: Instant)
+  mutating func recoveryEnded(flight: Int, _ window: inout CongestionWindow, at now: Instant)
   /// The retransmission timer ran out; `again` when it did so before for the same segment.
-  mutating func timedOut(flight: Int, again: Bool, at now: Instant)
-  /// Nothing was sent for longer than an RTO (RFC 5681 §4.1).
-  mutating func restartedAfterIdle()
-  /// The segment size changed.
-  mutating func segmentSizeChanged(to size: Int)
+  mutating func timedOut(flight: Int, again: Bool, _ window: inout CongestionWindow, at now: Instant)
+  /// The last loss or timeout was none.
+  mutating func spuriousLoss(_ window: inout CongestionWindow, at now: Instant)
+  /// The path marked instead of dropping (RFC 3168).
+  mutating func congestionExperienced(flight: Int, _ window: inout CongestionWindow, at now: Instant)
+  /// The segment size has changed; the window has followed.
+  mutating func segmentSizeChanged(_ window: CongestionWindow)
 }
 
-/// The algorithm in use: a closed enum, so that every call is dispatched statically.
+/// The algorithm in use: a closed enum, so that every call is dispatched statically. What all of them need stands
+/// beside it, so that there is little to take out of the enum and put back.
 struct CongestionControl: Sendable {
   private enum Algorithm: Sendable {
     case newReno(NewReno)
+    case cubic(Cubic)
   }
   private var algorithm: Algorithm
+  private var window: CongestionWindow
 
+  /// - Parameters:
+  ///   - segmentSize: SMSS, octets.
+  ///   - synchronizeLost: The SYN or SYN,ACK had to be sent again (RFC 5681 §3.1).
   init(_ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool) {
+    window = CongestionWindow(segment: segmentSize, synchronizeLost: synchronizeLost)
     switch kind {
-    case .newReno:
-      algorithm = .newReno(NewReno(segmentSize: segmentSize, synchronizeLost: synchronizeLost))
+    case .newReno: algorithm = .newReno(NewReno())
+    case .cubic: algorithm = .cubic(Cubic())
     }
   }
 
-  var congestionWindow: Int {
-    switch algorithm {
-    case .newReno(let state): state.congestionWindow
-    }
+  /// cwnd, octets: the caller never has more in the network.
+  var congestionWindow: Int { window.size }
+
+  /// ssthresh, octets.
+  var slowStartThreshold: Int { window.threshold }
+
+  /// IW, octets.
+  var initialWindow: Int { window.initial }
+
+  /// RW, octets: the window to use after a silence longer than an RTO (RFC 5681 §4.1).
+  var restartWindow: Int { window.restartSize }
+
+  /// Octets a second at which segments leave, if the caller spreads them; nil: as fast as the window allows.
+  func pacingRate(smoothedRoundTrip: Interval?) -> Int? {
+    smoothedRoundTrip.map { window.pacingRate(smoothedRoundTrip: $0) }
   }
 
-  var slowStartThreshold: Int {
-    switch algorithm {
-    case .newReno(let state): state.slowStartThreshold
-    }
-  }
-
-  /// The window to use after a silence longer than an RTO: RW = min(IW, cwnd) (RFC 5681 §4.1).
-  var restartWindow: Int {
-    switch algorithm {
-    case .newReno(let state): min(state.initialWindow, state.congestionWindow)
-    }
-  }
-
-  @inline(__always)
-  private mutating func update(_ body: (inout NewReno) -> Void) {
+  /// Data was delivered, in or out of recovery. Call it once for each ACK, before the segments that it lets go.
+  mutating func acknowledged(_ sample: AcknowledgmentSample, at now: Instant) {
     switch algorithm {
     case .newReno(var state):
-      body(&state)
+      state.acknowledged(sample, &window, at: now)
       algorithm = .newReno(state)
+    case .cubic(var state):
+      state.acknowledged(sample, &window, at: now)
+      algorithm = .cubic(state)
     }
   }
 
-  mutating func acknowledged(_ sample: AcknowledgmentSample, at now: Instant) {
-    update { $0.acknowledged(sample, at: now) }
-  }
-
+  /// A loss was found by ACKs, the first of a recovery: cwnd and ssthresh fall.
+  ///
+  /// - Parameter flight: FlightSize without what limited transmit sent (RFC 5681 §3.2).
   mutating func lossDetected(flight: Int, at now: Instant) {
-    update { $0.lossDetected(flight: flight, at: now) }
+    switch algorithm {
+    case .newReno(var state):
+      state.lossDetected(flight: flight, &window, at: now)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.lossDetected(flight: flight, &window, at: now)
+      algorithm = .cubic(state)
+    }
   }
 
+  /// Everything that was outstanding when recovery began is acknowledged.
   mutating func recoveryEnded(flight: Int, at now: Instant) {
-    update { $0.recoveryEnded(flight: flight, at: now) }
+    switch algorithm {
+    case .newReno(var state):
+      state.recoveryEnded(flight: flight, &window, at: now)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.recoveryEnded(flight: flight, &window, at: now)
+      algorithm = .cubic(state)
+    }
   }
 
+  /// The retransmission timer ran out; `again` when it did so before for the same segment.
   mutating func timedOut(flight: Int, again: Bool, at now: Instant) {
-    update { $0.timedOut(flight: flight, again: again, at: now) }
+    switch algorithm {
+    case .newReno(var state):
+      state.timedOut(flight: flight, again: again, &window, at: now)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.timedOut(flight: flight, again: again, &window, at: now)
+      algorithm = .cubic(state)
+    }
   }
 
-  mutating func restartedAfterIdle() { update { $0.restartedAfterIdle() } }
+  /// The loss or timeout told last was none: all is as it was before, unless the window has grown beyond that
+  /// meanwhile (RFC 4015 §3.2, RFC 9438 §4.9.2).
+  mutating func spuriousLoss(at now: Instant) {
+    switch algorithm {
+    case .newReno(var state):
+      state.spuriousLoss(&window, at: now)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.spuriousLoss(&window, at: now)
+      algorithm = .cubic(state)
+    }
+  }
 
-  mutating func segmentSizeChanged(to size: Int) { update { $0.segmentSizeChanged(to: size) } }
+  /// The path marked a segment instead of dropping it (RFC 3168 §6.1.2). The caller tells it once a round trip.
+  mutating func congestionExperienced(flight: Int, at now: Instant) {
+    switch algorithm {
+    case .newReno(var state):
+      state.congestionExperienced(flight: flight, &window, at: now)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.congestionExperienced(flight: flight, &window, at: now)
+      algorithm = .cubic(state)
+    }
+  }
+
+  /// Nothing was sent for longer than an RTO (RFC 5681 §4.1), and now something is.
+  mutating func restartedAfterIdle() { window.restart() }
+
+  /// SMSS is `size` octets now.
+  mutating func segmentSizeChanged(to size: Int) {
+    guard size != window.segment else { return }
+    window.segmentSizeChanged(to: size)
+    switch algorithm {
+    case .newReno(var state):
+      state.segmentSizeChanged(window)
+      algorithm = .newReno(state)
+    case .cubic(var state):
+      state.segmentSizeChanged(window)
+      algorithm = .cubic(state)
+    }
+  }
 }

@@ -130,7 +130,10 @@ extension Connection {
 
   private mutating func grow(_ octets: Int, _ flightBefore: Int, _ sample: Interval?, at now: Instant) {
     congestion.acknowledged(
-      AcknowledgmentSample(newlyAcknowledged: octets, flightBefore: flightBefore, roundTrip: sample), at: now)
+      AcknowledgmentSample(
+        newlyAcknowledged: octets, flightBefore: flightBefore, flight: send.flight, roundTrip: sample,
+        smoothedRoundTrip: roundTrip.smoothed, acknowledgment: send.unacknowledged, next: send.next),
+      at: now)
   }
 
   /// A round-trip sample, if this ACK can give one. A segment that was sent once is timed by our own clock; after
