@@ -16,6 +16,10 @@ public struct StackKeys: Sendable {
   var ports: HashKey
   /// For IP identifications (RFC 6864) and flow labels (RFC 6437).
   var identification: HashKey
+  /// For SYN cookies (RFC 4987 §3.6) and, by way of it, their keys of all times.
+  var cookies: HashKey
+  /// For tables of what was learnt about paths.
+  var paths: HashKey
 
   /// Draws the keys from a source of randomness; on a real network it must be a strong one, such as
   /// `SystemRandomNumberGenerator`.
@@ -25,6 +29,8 @@ public struct StackKeys: Sendable {
     timestampOffset = HashKey(source.next(), source.next())
     ports = HashKey(source.next(), source.next())
     identification = HashKey(source.next(), source.next())
+    cookies = HashKey(source.next(), source.next())
+    paths = HashKey(source.next(), source.next())
   }
 
   /// Keys that anybody can compute: for simulations and tests, where the same seed gives the same bytes.
@@ -32,6 +38,20 @@ public struct StackKeys: Sendable {
     var source = SeededGenerator(seed: seed)
     self.init(from: &source)
   }
+}
+
+/// When a SYN is answered with a cookie instead of a record of its handshake (RFC 4987 §3.6).
+///
+/// A cookie takes no memory, so a flood of SYNs cannot shut real clients out. What it loses: without timestamps the
+/// connection has neither window scaling nor selective acknowledgments, the segment size is rounded down to one of
+/// eight, and a SYN,ACK or an ACK that gets lost is sent again only when the client sends again.
+public enum SynCookieUse: UInt8, Sendable {
+  /// While a listener has as many handshakes under way as it may.
+  case automatic
+  /// Surplus SYNs are dropped.
+  case never
+  /// For every SYN, so that no handshake is ever kept.
+  case always
 }
 
 /// Everything that can be set for a host.
@@ -50,8 +70,10 @@ public struct StackConfiguration: Sendable {
 
   /// Connections at a time, those waiting to be accepted included.
   public var connectionLimit = 1 << 20
-  /// Passive handshakes at a time, over all listeners.
+  /// Passive handshakes at a time, over all listeners. Together they take no more than an eighth of the memory budget.
   public var handshakeLimit = 4096
+  /// When SYN cookies are sent.
+  public var synCookies = SynCookieUse.automatic
   /// TIME-WAIT records at a time; when there are more, the one nearest to its end goes first.
   public var timeWaitLimit = 1 << 16
   public var listenerLimit = 4096

@@ -59,6 +59,12 @@ public struct HostStatistics: Sendable, Equatable {
     public var failedOpens: UInt64 = 0
     /// SYN segments dropped because a listener's handshakes, or the host's, were at their bound.
     public var synchronizesDropped: UInt64 = 0
+    /// SYN segments answered with a cookie (RFC 4987 §3.6).
+    public var cookiesSent: UInt64 = 0
+    /// Connections made of a cookie that came back.
+    public var cookiesAccepted: UInt64 = 0
+    /// Segments that acknowledged no cookie, a wrong one, an old one or one used before, while cookies were out.
+    public var cookiesRefused: UInt64 = 0
     /// Handshakes held back because a listener's connections waiting to be accepted were at their bound.
     public var acceptOverflows: UInt64 = 0
     /// Established connections that ended with a reset, of ours or of the peer.

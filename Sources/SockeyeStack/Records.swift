@@ -24,6 +24,8 @@ struct Listener: ~Copyable {
   var trafficClass: UInt8
   /// Handshakes under way that began here.
   var handshakes = 0
+  /// Until when a cookie of this listener may come back.
+  var cookiesUntil = Instant.zero
   /// Connections that nobody has accepted yet, the oldest first.
   var waiting: BoundedQueue<ConnectionKey>
 

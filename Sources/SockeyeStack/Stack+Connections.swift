@@ -146,6 +146,7 @@ extension Stack {
   mutating func removeHandshake(_ key: HandshakeKey) -> HandshakeRecord {
     let record = handshakes.remove(key)
     budget.release(record.charged)
+    handshakeOctets -= record.charged
     listeners[record.listener].handshakes -= 1
     unindex(FlowNumber.of(key), under: record.envelope.tuple)
     readyHandshakes.remove(key.index)

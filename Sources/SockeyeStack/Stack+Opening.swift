@@ -15,7 +15,8 @@ extension Stack {
   ///
   /// - Parameters:
   ///   - endpoint: which of the host's addresses, or all; port 0 lets the host choose one.
-  ///   - backlog: how many connections may wait to be accepted; 16 times as many handshakes may be under way.
+  ///   - backlog: how many connections may wait to be accepted; 16 times as many handshakes may be under way, and
+  ///     what comes beyond is answered with SYN cookies (`StackConfiguration.synCookies`).
   ///   - configuration: that of the connections; nil: the host's.
   /// - Throws: `addressInUse`, `addressNotAvailable`, `invalidBacklog`, `configuration`, `tooMany`, `noMemory`.
   public mutating func listen(
@@ -121,11 +122,12 @@ extension Stack {
     // RFC 9293 §3.10.1: TIME-WAIT counts as a connection that exists.
     guard flow(tuple) == nil else { throw .connectionExists(tuple) }
     guard budget.hasRoom(ConnectionRecord.footprint) else { throw .noMemory(budget: budget.limit) }
-    let unit = interfaces.maximumTransmissionUnit(of: link)
+    let unit = pathMTU(towards: remote.address, over: link)
     let parameters = OpenParameters(
       configuration: settings, version: tuple.version,
       initialSequence: initialSequences.initialSequence(for: tuple, at: now),
-      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: unit, receiveMTU: unit)
+      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: unit,
+      receiveMTU: interfaces.maximumTransmissionUnit(of: link))
     let envelope = Envelope(
       tuple: tuple, link: link, timeToLive: self.configuration.timeToLive, trafficClass: 0,
       flowKey: self.configuration.keys.identification)

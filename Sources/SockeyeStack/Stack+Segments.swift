@@ -1,5 +1,5 @@
-// Holds what happens to an arriving TCP segment in the host: checks, and handing it to its connection, handshake,
-// TIME-WAIT record or listener. What a segment means to a connection is SockeyeTCP's affair.
+// Holds what happens to an arriving TCP segment in the host: checks, and handing it to its connection or TIME-WAIT
+// record; handshakes and listeners are in Stack+Passive. What a segment means to a connection is SockeyeTCP's affair.
 
 import SockeyeBytes
 import SockeyeTCP
@@ -46,7 +46,7 @@ extension Stack {
   }
 
   /// Counts and tells what became of a segment.
-  private mutating func note(
+  mutating func note(
     _ dropped: DropReason?, _ tuple: FourTuple, _ header: TCPHeader, payloadLength: Int
   ) {
     if dropped != nil { statistics.tcp.segmentsDropped += 1 }
@@ -81,54 +81,6 @@ extension Stack {
     settle(key)
   }
 
-  // MARK: Handshakes
-
-  private mutating func handshakeArrival(_ key: HandshakeKey, _ header: TCPHeader, _ payload: RawSpan) {
-    let tuple = handshakes[key].envelope.tuple
-    let outcome = handshakes[key].handshake.segmentArrived(header, payloadLength: payload.byteCount, at: now)
-    switch outcome {
-    case .accepted:
-      note(nil, tuple, header, payloadLength: payload.byteCount)
-    case .dropped(let reason):
-      note(reason, tuple, header, payloadLength: payload.byteCount)
-    case .reset(let plan):
-      note(.unacceptableAcknowledgment, tuple, header, payloadLength: payload.byteCount)
-      reply(plan, handshakes[key].envelope)
-    case .returnToListen:
-      note(nil, tuple, header, payloadLength: payload.byteCount)
-      return endHandshake(key, as: .listen)
-    case .completed:
-      return completeHandshake(key, header, payload)
-    }
-    readyHandshakes.append(key.index)
-  }
-
-  /// The third segment: the handshake becomes a connection, if there is room for one more to wait.
-  private mutating func completeHandshake(_ key: HandshakeKey, _ header: TCPHeader, _ payload: RawSpan) {
-    let listener = handshakes[key].listener
-    guard !listeners[listener].waiting.isFull, connections.count < connections.limit,
-      budget.hasRoom(ConnectionRecord.footprint)
-    else {
-      // the handshake stays, the client sends again, and by then there may be room.
-      statistics.tcp.acceptOverflows += 1
-      return note(.acceptQueueFull, handshakes[key].envelope.tuple, header, payloadLength: payload.byteCount)
-    }
-    let record = removeHandshake(key)
-    let unit = interfaces.maximumTransmissionUnit(of: record.envelope.link)
-    let envelope = record.envelope
-    guard
-      let connection = connections.insert(
-        ConnectionRecord(
-          connection: Connection(completing: record.handshake, at: now), envelope: envelope,
-          ownership: .listener(listener), pathMTU: unit))
-    else { return }
-    begin(connection)
-    listeners[listener].waiting.append(connection)
-    listenerNews.append(listener.index)
-    statistics.tcp.passiveOpens += 1
-    connectionArrival(connection, header, payload)
-  }
-
   // MARK: TIME-WAIT
 
   private mutating func timeWaitArrival(
@@ -157,91 +109,5 @@ extension Stack {
       timeWaitDeadlines.set(key.index, renewed)
       if observing { observe(.timerArmed(envelope.tuple, .timeWait, deadline: renewed)) }
     }
-  }
-
-  // MARK: Listeners, and nobody
-
-  /// A segment whose four-tuple leads nowhere, or to a TIME-WAIT that may end.
-  private mutating func strangerArrival(
-    _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
-    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, record: TimeWaitRecord)?
-  ) {
-    guard let listener = listener(at: tuple.local) else {
-      // RFC 9293 §3.10.7.1.
-      note(.noConnection, tuple, header, payloadLength: payload.byteCount)
-      return refuse(
-        SegmentPlan.reset(answering: header, payloadLength: payload.byteCount), tuple, arrival,
-        timeToLive: configuration.timeToLive, trafficClass: 0)
-    }
-    switch ListenDecision.decide(header, payloadLength: payload.byteCount) {
-    case .drop(let reason):
-      note(reason, tuple, header, payloadLength: payload.byteCount)
-    case .reset(let plan):
-      note(.unacceptableAcknowledgment, tuple, header, payloadLength: payload.byteCount)
-      refuse(
-        plan, tuple, arrival, timeToLive: listeners[listener].timeToLive,
-        trafficClass: listeners[listener].trafficClass)
-    case .open:
-      if let reason = refusal(by: listener) {
-        statistics.tcp.synchronizesDropped += 1
-        return note(reason, tuple, header, payloadLength: payload.byteCount)
-      }
-      note(nil, tuple, header, payloadLength: payload.byteCount)
-      if let previous { removeTimeWait(previous.key) }
-      beginHandshake(
-        at: listener, tuple, header, payload, arrival, minimumSequence: minimumSequence,
-        previous: previous?.record)
-    }
-  }
-
-  /// Resets what belongs to nothing.
-  private mutating func refuse(
-    _ plan: SegmentPlan?, _ tuple: FourTuple, _ arrival: Arrival, timeToLive: UInt8, trafficClass: UInt8
-  ) {
-    guard let plan else { return }
-    reply(
-      plan,
-      Envelope(
-        tuple: tuple, link: link(towards: tuple.remote.address) ?? arrival.link, timeToLive: timeToLive,
-        trafficClass: trafficClass, flowKey: configuration.keys.identification))
-  }
-
-  /// Why a listener takes no SYN now: dropped in silence, for the client sends it again.
-  private func refusal(by listener: ListenerKey) -> DropReason? {
-    if listeners[listener].handshakes >= listeners[listener].handshakeLimit { return .backlogFull }
-    if handshakes.count >= handshakes.limit { return .backlogFull }
-    return budget.hasRoom(HandshakeRecord.footprint) ? nil : .noMemory
-  }
-
-  private mutating func beginHandshake(
-    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan,
-    _ arrival: Arrival, minimumSequence: SequenceNumber?, previous: TimeWaitRecord?
-  ) {
-    let link = link(towards: tuple.remote.address) ?? arrival.link
-    let unit = interfaces.maximumTransmissionUnit(of: link)
-    var sequence = initialSequences.initialSequence(for: tuple, at: now)
-    // RFC 1122 §4.2.2.13: above every number the old connection used. The distance is kept off the old window.
-    if let minimumSequence, sequence <= minimumSequence { sequence = minimumSequence + 65_536 }
-    let parameters = OpenParameters(
-      configuration: listeners[listener].configuration, version: tuple.version, initialSequence: sequence,
-      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: unit, receiveMTU: unit)
-    // Text that isn't kept the peer sends again.
-    let held = budget.hasRoom(HandshakeRecord.footprint + payload.byteCount) ? payload.byteCount : 0
-    let charged = HandshakeRecord.footprint + held
-    let envelope = Envelope(
-      tuple: tuple, link: link, timeToLive: listeners[listener].timeToLive,
-      trafficClass: listeners[listener].trafficClass, flowKey: configuration.keys.identification)
-    guard
-      let key = handshakes.insert(
-        HandshakeRecord(
-          handshake: PassiveHandshake(
-            listen: parameters, header: header, payload: payload, heldLimit: held, at: now),
-          envelope: envelope, listener: listener, previous: previous, charged: charged))
-    else { return }
-    budget.charge(charged)
-    listeners[listener].handshakes += 1
-    index(FlowNumber.of(key), under: tuple)
-    readyHandshakes.append(key.index)
-    if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
   }
 }

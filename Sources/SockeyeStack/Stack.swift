@@ -24,6 +24,7 @@ public struct Stack: ~Copyable {
   private let pinned = Pinned()
   let configuration: StackConfiguration
   let initialSequences: InitialSequenceGenerator
+  var cookies: SynCookies
   /// When the last call came in.
   public internal(set) var now = Instant.zero
   public internal(set) var statistics = HostStatistics()
@@ -38,6 +39,8 @@ public struct Stack: ~Copyable {
 
   var connections: Slab<ConnectionRecord>
   var handshakes: Slab<HandshakeRecord>
+  /// Octets charged for them.
+  var handshakeOctets = 0
   var timeWaits: Slab<TimeWaitEntry>
   /// From the keyed hash of a four-tuple to its `FlowNumber`.
   var flows = HashIndex()
@@ -92,6 +95,7 @@ public struct Stack: ~Copyable {
     self.configuration = configuration
     initialSequences = InitialSequenceGenerator(
       key: configuration.keys.initialSequence, offsetKey: configuration.keys.timestampOffset)
+    cookies = SynCookies(key: configuration.keys.cookies)
     budget = MemoryBudget(limit: configuration.memoryBudget)
     connections = Slab(limit: configuration.connectionLimit)
     handshakes = Slab(limit: configuration.handshakeLimit)
@@ -187,6 +191,11 @@ public struct Stack: ~Copyable {
   /// The link that packets to an address leave by; nil when there is no route.
   func link(towards address: IPAddress) -> LinkID? {
     interfaces.owns(address) ? .loopback : routeTable.route(to: address)?.link
+  }
+
+  /// Octets of the largest packet that is sent to an address.
+  func pathMTU(towards address: IPAddress, over link: LinkID) -> Int {
+    interfaces.maximumTransmissionUnit(of: link)
   }
 
   /// Lets each connection go by the new routes; its addresses stay what they were (RFC 9293 §3.9.1.1 MUST-45).

@@ -48,6 +48,8 @@ public struct PassiveHandshake: ~Copyable {
   var held: ByteRing
   let heldFinish: Bool
   let openedAt: Instant
+  /// Whether `openedAt` tells when the SYN,ACK left.
+  private let isTimed: Bool
   /// When the SYN,ACK is to leave, first or again.
   private var deadline: Instant
   private var copies: UInt8 = 0
@@ -73,7 +75,32 @@ public struct PassiveHandshake: ~Copyable {
     if count > 0 { _ = held.append(payload.extracting(0..<count)) }
     heldFinish = header.flags.contains(.fin) && count == payload.byteCount
     openedAt = now
+    isTimed = true
     deadline = now
+    timeout = listen.configuration.initialRetransmissionTimeout
+  }
+
+  /// A handshake of which nothing was kept, made again of the segment that answered its SYN,ACK.
+  /// - Parameters:
+  ///   - listen: how the listener opened it, ISS included.
+  ///   - header: the segment.
+  ///   - options: those of the SYN.
+  ///   - openedAt: when the SYN,ACK left; nil if nobody knows.
+  init(
+    answered listen: OpenParameters, by header: TCPHeader, options: TCPOptions, openedAt: Instant?,
+    at now: Instant
+  ) {
+    parameters = listen
+    peerSequence = header.sequence - 1
+    peerOptions = options
+    // Until the segment's own window is looked at; that of the SYN is not known.
+    peerWindow = header.window
+    held = ByteRing(capacity: 0)
+    heldFinish = false
+    self.openedAt = openedAt ?? now
+    isTimed = openedAt != nil
+    deadline = .distantFuture
+    copies = 1
     timeout = listen.configuration.initialRetransmissionTimeout
   }
 
@@ -186,6 +213,18 @@ public struct PassiveHandshake: ~Copyable {
   /// The SYN,ACK had to be sent more than once.
   var wasRepeated: Bool { copies > 1 }
 
+  /// When the SYN,ACK that the peer answers left, if that is certain (RFC 6298 §3, Karn's rule).
+  var timedFrom: Instant? { isTimed && !wasRepeated ? openedAt : nil }
+
+  /// The SYN,ACK of a handshake that isn't kept, with a mark in its timestamp.
+  borrowing func answer(marked mark: CookieMark, at now: Instant) -> SegmentPlan {
+    var plan = synchronizePlan(.synchronizeAcknowledge, at: now)
+    plan.options.timestamps = plan.options.timestamps.map {
+      TimestampOption(value: mark.marking($0.value), echo: $0.echo)
+    }
+    return plan
+  }
+
   private borrowing func synchronizePlan(_ purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     SegmentPlan(
       sequence: parameters.initialSequence, acknowledgment: next, flags: [.syn, .ack],
@@ -239,7 +278,7 @@ extension Connection {
     if !agreed.windowScaling { receive.stopScaling() }
     timers.retransmissions = handshake.wasRepeated ? 1 : 0
     timers.heardAt = now
-    if !handshake.wasRepeated { timed = TimedSegment(end: send.next, sentAt: handshake.openedAt) }
+    if let sentAt = handshake.timedFrom { timed = TimedSegment(end: send.next, sentAt: sentAt) }
     let count = handshake.held.count
     handshake.held.withReadableBytes { first, second in
       if first.byteCount > 0 { receive.hold(first, at: receive.next) }

@@ -1,0 +1,272 @@
+// Holds passive opening: what listeners do with segments, handshakes under way, and the cookies sent when there are too
+// many of them. The handshake itself is SockeyeTCP's affair, and listening and accepting are in Stack+Opening.
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeWire
+
+extension Stack {
+  // MARK: Handshakes
+
+  mutating func handshakeArrival(_ key: HandshakeKey, _ header: TCPHeader, _ payload: RawSpan) {
+    let tuple = handshakes[key].envelope.tuple
+    let outcome = handshakes[key].handshake.segmentArrived(header, payloadLength: payload.byteCount, at: now)
+    switch outcome {
+    case .accepted:
+      note(nil, tuple, header, payloadLength: payload.byteCount)
+    case .dropped(let reason):
+      note(reason, tuple, header, payloadLength: payload.byteCount)
+    case .reset(let plan):
+      // The client's first SYN may have been answered with a cookie, and this handshake be that of its second.
+      if handshakes[key].previous == nil,
+        cookieArrival(
+          at: handshakes[key].listener, tuple, header, payload, over: handshakes[key].envelope.link,
+          replacing: key)
+      {
+        return
+      }
+      note(.unacceptableAcknowledgment, tuple, header, payloadLength: payload.byteCount)
+      reply(plan, handshakes[key].envelope)
+    case .returnToListen:
+      note(nil, tuple, header, payloadLength: payload.byteCount)
+      return endHandshake(key, as: .listen)
+    case .completed:
+      return completeHandshake(key, header, payload)
+    }
+    readyHandshakes.append(key.index)
+  }
+
+  /// The third segment: the handshake becomes a connection, if there is room for one more to wait.
+  private mutating func completeHandshake(_ key: HandshakeKey, _ header: TCPHeader, _ payload: RawSpan) {
+    let listener = handshakes[key].listener
+    guard hasRoomForConnection(at: listener) else {
+      return acceptQueueFull(handshakes[key].envelope.tuple, header, payload)
+    }
+    let record = removeHandshake(key)
+    let envelope = record.envelope
+    begin(Connection(completing: record.handshake, at: now), envelope, at: listener, header, payload)
+  }
+
+  /// what is there stays as it is, the client sends again, and by then there may be room.
+  private mutating func acceptQueueFull(_ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan) {
+    statistics.tcp.acceptOverflows += 1
+    note(.acceptQueueFull, tuple, header, payloadLength: payload.byteCount)
+  }
+
+  /// Whether one more connection may wait to be accepted.
+  private func hasRoomForConnection(at listener: ListenerKey) -> Bool {
+    !listeners[listener].waiting.isFull && connections.count < connections.limit
+      && budget.hasRoom(ConnectionRecord.footprint)
+  }
+
+  /// A connection whose handshake is complete joins those that wait to be accepted, and gets the segment that
+  /// completed it.
+  private mutating func begin(
+    _ connection: consuming Connection, _ envelope: Envelope, at listener: ListenerKey, _ header: TCPHeader,
+    _ payload: RawSpan
+  ) {
+    let unit = pathMTU(towards: envelope.tuple.remote.address, over: envelope.link)
+    guard
+      let key = connections.insert(
+        ConnectionRecord(
+          connection: connection, envelope: envelope, ownership: .listener(listener), pathMTU: unit))
+    else { return }
+    begin(key)
+    listeners[listener].waiting.append(key)
+    listenerNews.append(listener.index)
+    statistics.tcp.passiveOpens += 1
+    connectionArrival(key, header, payload)
+  }
+
+  // MARK: Listeners, and nobody
+
+  /// A segment whose four-tuple leads nowhere, or to a TIME-WAIT that may end.
+  mutating func strangerArrival(
+    _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
+    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, record: TimeWaitRecord)?
+  ) {
+    guard let listener = listener(at: tuple.local) else {
+      // RFC 9293 §3.10.7.1.
+      note(.noConnection, tuple, header, payloadLength: payload.byteCount)
+      return refuse(
+        SegmentPlan.reset(answering: header, payloadLength: payload.byteCount), tuple, arrival,
+        timeToLive: configuration.timeToLive, trafficClass: 0)
+    }
+    switch ListenDecision.decide(header, payloadLength: payload.byteCount) {
+    case .drop(let reason):
+      note(reason, tuple, header, payloadLength: payload.byteCount)
+    case .reset(let plan):
+      let link = link(towards: tuple.remote.address) ?? arrival.link
+      if cookieArrival(at: listener, tuple, header, payload, over: link, replacing: nil) { return }
+      note(.unacceptableAcknowledgment, tuple, header, payloadLength: payload.byteCount)
+      refuse(
+        plan, tuple, arrival, timeToLive: listeners[listener].timeToLive,
+        trafficClass: listeners[listener].trafficClass)
+    case .open:
+      synchronizeArrival(
+        at: listener, tuple, header, payload, arrival, minimumSequence: minimumSequence, previous: previous)
+    }
+  }
+
+  private mutating func synchronizeArrival(
+    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
+    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, record: TimeWaitRecord)?
+  ) {
+    switch reception(at: listener, reopens: previous != nil) {
+    case .refused(let reason):
+      statistics.tcp.synchronizesDropped += 1
+      note(reason, tuple, header, payloadLength: payload.byteCount)
+    case .cookie:
+      note(nil, tuple, header, payloadLength: payload.byteCount)
+      sendCookie(at: listener, tuple, header, arrival)
+    case .handshake:
+      note(nil, tuple, header, payloadLength: payload.byteCount)
+      if let previous { removeTimeWait(previous.key) }
+      beginHandshake(
+        at: listener, tuple, header, payload, arrival, minimumSequence: minimumSequence,
+        previous: previous?.record)
+    }
+  }
+
+  /// Resets what belongs to nothing.
+  private mutating func refuse(
+    _ plan: SegmentPlan?, _ tuple: FourTuple, _ arrival: Arrival, timeToLive: UInt8, trafficClass: UInt8
+  ) {
+    guard let plan else { return }
+    reply(
+      plan,
+      Envelope(
+        tuple: tuple, link: link(towards: tuple.remote.address) ?? arrival.link, timeToLive: timeToLive,
+        trafficClass: trafficClass, flowKey: configuration.keys.identification))
+  }
+
+  // MARK: SYN
+
+  /// What becomes of a SYN.
+  private enum Reception {
+    case handshake
+    case cookie
+    /// Dropped in silence, for the client sends it again.
+    case refused(DropReason)
+  }
+
+  /// - Parameter reopens: the SYN would end a TIME-WAIT, which a cookie cannot: its number may lie below the old ones.
+  private func reception(at listener: ListenerKey, reopens: Bool) -> Reception {
+    let reason = refusal(by: listener)
+    switch configuration.synCookies {
+    case .never: return reason.map { .refused($0) } ?? .handshake
+    case .automatic: if reason == nil { return .handshake }
+    case .always: break
+    }
+    if reopens { return reason.map { .refused($0) } ?? .handshake }
+    // A client whose last segment would find no room is better off without an answer, for then it tries again.
+    return hasRoomForConnection(at: listener) ? .cookie : .refused(reason ?? .acceptQueueFull)
+  }
+
+  /// Why a listener keeps no further handshake now.
+  private func refusal(by listener: ListenerKey) -> DropReason? {
+    if listeners[listener].handshakes >= listeners[listener].handshakeLimit { return .backlogFull }
+    if handshakes.count >= handshakes.limit { return .backlogFull }
+    if !hasRoomForHandshake(HandshakeRecord.footprint) { return .backlogFull }
+    return budget.hasRoom(HandshakeRecord.footprint) ? nil : .noMemory
+  }
+
+  /// Handshakes have their share of the budget, or a flood of them would leave nothing for connections.
+  private func hasRoomForHandshake(_ octets: Int) -> Bool {
+    handshakeOctets + octets <= configuration.memoryBudget / 8
+  }
+
+  /// How a listener opens a connection.
+  private func parameters(
+    at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID, initialSequence: SequenceNumber
+  ) -> OpenParameters {
+    OpenParameters(
+      configuration: listeners[listener].configuration, version: tuple.version,
+      initialSequence: initialSequence,
+      timestampOffset: initialSequences.timestampOffset(for: tuple),
+      pathMTU: pathMTU(towards: tuple.remote.address, over: link),
+      receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+  }
+
+  private func envelope(at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID) -> Envelope {
+    Envelope(
+      tuple: tuple, link: link, timeToLive: listeners[listener].timeToLive,
+      trafficClass: listeners[listener].trafficClass, flowKey: configuration.keys.identification)
+  }
+
+  private mutating func beginHandshake(
+    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan,
+    _ arrival: Arrival, minimumSequence: SequenceNumber?, previous: TimeWaitRecord?
+  ) {
+    let link = link(towards: tuple.remote.address) ?? arrival.link
+    var sequence = initialSequences.initialSequence(for: tuple, at: now)
+    // RFC 1122 §4.2.2.13: above every number the old connection used. The distance is kept off the old window.
+    if let minimumSequence, sequence <= minimumSequence { sequence = minimumSequence + 65_536 }
+    // Text that isn't kept the peer sends again.
+    let octets = HandshakeRecord.footprint + payload.byteCount
+    let held = budget.hasRoom(octets) && hasRoomForHandshake(octets) ? payload.byteCount : 0
+    let charged = HandshakeRecord.footprint + held
+    guard
+      let key = handshakes.insert(
+        HandshakeRecord(
+          handshake: PassiveHandshake(
+            listen: parameters(at: listener, tuple, over: link, initialSequence: sequence), header: header,
+            payload: payload, heldLimit: held, at: now),
+          envelope: envelope(at: listener, tuple, over: link), listener: listener, previous: previous,
+          charged: charged))
+    else { return }
+    budget.charge(charged)
+    handshakeOctets += charged
+    listeners[listener].handshakes += 1
+    index(FlowNumber.of(key), under: tuple)
+    readyHandshakes.append(key.index)
+    if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
+  }
+
+  // MARK: Cookies
+
+  /// Answers a SYN and forgets it.
+  private mutating func sendCookie(
+    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ arrival: Arrival
+  ) {
+    let link = link(towards: tuple.remote.address) ?? arrival.link
+    let plan = cookies.answer(
+      header, tuple: tuple,
+      listen: parameters(at: listener, tuple, over: link, initialSequence: SequenceNumber(0)),
+      at: now)
+    // RFC 4987 §3.6, RFC 6437 §3: the flow label is that of all later packets, for it comes from the four-tuple.
+    reply(plan, envelope(at: listener, tuple, over: link))
+    listeners[listener].cookiesUntil = now + SynCookies.validity
+    statistics.tcp.cookiesSent += 1
+  }
+
+  /// An ACK that belongs to nothing: it may bring a cookie back. Looked at only while one may be out, so that nobody
+  /// can try his luck with a listener that has sent none.
+  ///
+  /// - Parameter handshake: what is under way between the same two ends; it ends when the cookie is good.
+  /// - Returns: false when the segment is to be answered as if there were no cookies.
+  private mutating func cookieArrival(
+    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, over link: LinkID,
+    replacing handshake: HandshakeKey?
+  ) -> Bool {
+    guard listeners[listener].cookiesUntil > now else { return false }
+    let listen = parameters(at: listener, tuple, over: link, initialSequence: SequenceNumber(0))
+    guard let completed = cookies.handshake(completedBy: header, tuple: tuple, listen: listen, at: now) else {
+      statistics.tcp.cookiesRefused += 1
+      return false
+    }
+    guard hasRoomForConnection(at: listener) else {
+      acceptQueueFull(tuple, header, payload)
+      return true
+    }
+    if let handshake { endHandshake(handshake, as: .listen) }
+    cookies.use(header)
+    statistics.tcp.cookiesAccepted += 1
+    if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
+    begin(
+      Connection(completing: completed, at: now), envelope(at: listener, tuple, over: link), at: listener,
+      header,
+      payload)
+    return true
+  }
+}
