@@ -79,7 +79,7 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// Ceiling of the RTO, a minute or more (RFC 6298 §2.5).
   public var maximumRetransmissionTimeout: Interval = .seconds(120)
   /// Which algorithm sets the congestion window.
-  public var congestionControl: CongestionControlAlgorithm = .newReno
+  public var congestionControl: CongestionControlAlgorithm = .cubic
   /// How long a connection whose user is gone waits for the peer's FIN.
   public var orphanTimeout: Interval = .seconds(60)
 

@@ -8,8 +8,10 @@ import Testing
 
 @Suite struct CongestionTests {
   /// A connection with segments of 1000 octets, a wide window, and more to send than it ever will.
-  private func busy() -> Conversation {
-    let talk = Conversation()
+  private func busy(_ algorithm: CongestionControlAlgorithm = .cubic) -> Conversation {
+    var configuration = TCPConfiguration()
+    configuration.congestionControl = algorithm
+    let talk = Conversation(tcp: configuration)
     talk.establish(options: .synchronize(mss: 1000, windowScale: 6))
     // A SYN can't tell of more than 65,535 octets of our window, and whether the rest is told at once is left open.
     talk.takeSent()
@@ -35,7 +37,7 @@ import Testing
 
   @Test(.requirement("MUST-19"))
   func afterATimeoutTheWindowGrowsSlowly() {
-    let talk = busy()
+    let talk = busy(.newReno)
     _ = round(talk)
     // Twenty segments are lost. Each copy waits twice as long as the one before it.
     let lost = talk.takeSent()
@@ -72,5 +74,17 @@ import Testing
     talk.receive(".", seq: 1, ack: 3001)
     talk.expectText(5001..<7001, each: 1000, pushed: false)
     talk.expectNothing()
+  }
+
+  @Test(.requirement("A-50"), arguments: CongestionControlAlgorithm.allCases)
+  func dividingAcknowledgmentsGainsNothing(_ algorithm: CongestionControlAlgorithm) {
+    let talk = busy(algorithm)
+    #expect(talk.takeSent().count == 10)
+    for octet in 1...1_000 {
+      talk.receive(".", seq: 1, ack: 1 + octet)
+      talk.advance(.microseconds(10))
+    }
+    #expect(talk.status.map { $0.congestionWindow <= 11_000 } == true)
+    #expect(talk.status.map { $0.outstanding <= 11_000 } == true)
   }
 }
