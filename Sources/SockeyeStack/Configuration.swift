@@ -108,6 +108,12 @@ public struct StackConfiguration: Sendable {
   /// but no link of today has so little, and forged reports make tiny segments (RFC 5927 §7).
   public var minimumPathMTU = 552
 
+  /// Destinations for which a smaller path MTU is remembered; when there are more, the oldest goes first.
+  public var pathLimit = 256
+  /// How long a smaller path MTU is believed before more is tried. RFC 1191 §6.3 and RFC 8201 §5.3 recommend ten minutes
+  /// and forbid less than five.
+  public var pathLifetime: Interval = .minutes(10)
+
   /// Observations kept until a trace asks for them; the oldest go first.
   public var observationLimit = 1 << 14
 

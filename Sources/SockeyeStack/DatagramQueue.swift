@@ -8,6 +8,8 @@ import SockeyeWire
 struct OutgoingDatagram {
   var header: PacketHeader
   let link: LinkID
+  /// Octets of the largest packet that the path takes.
+  let unit: Int
   /// The first eight octets of the IP payload: the whole header of UDP, or of ICMP.
   let first: UInt64
   /// Octets of the IP payload, those eight included.
@@ -79,14 +81,11 @@ struct DatagramQueue: ~Copyable {
 
   /// Appends the next datagram, or fragment of one, to a frame.
   ///
-  /// - Parameter unit: the MTU of each link, by its number.
   /// - Returns: the datagram it is of, as it stood before; nil when nothing waits.
-  mutating func emit(
-    into frame: inout OutputRawSpan, interfaces: borrowing InterfaceTable
-  ) -> (datagram: OutgoingDatagram, isFragment: Bool)? {
+  mutating func emit(into frame: inout OutputRawSpan) -> (datagram: OutgoingDatagram, isFragment: Bool)? {
     guard var datagram = current ?? queue.popFirst() else { return nil }
     let before = datagram
-    let unit = interfaces.maximumTransmissionUnit(of: datagram.link)
+    let unit = datagram.unit
     let isFragment = datagram.sent > 0 || datagram.header.length + datagram.length > unit
     let length = isFragment ? writeFragmentHeader(of: &datagram, unit: unit, into: &frame) : datagram.length
     if !isFragment { datagram.header.write(payloadLength: length, into: &frame) }

@@ -73,6 +73,10 @@ public struct HostStatistics: Sendable, Equatable {
     public var timeWaitEvictions: UInt64 = 0
     /// Payloads refused because the stack's memory budget was used up; the peer sends them again.
     public var payloadsRefused: UInt64 = 0
+    /// Connections that were told of a smaller path MTU.
+    public var pathMTUsLowered: UInt64 = 0
+    /// Connections that may try a larger path MTU again, for what was known of it had grown old.
+    public var pathMTUsRaised: UInt64 = 0
 
     public init() {}
   }

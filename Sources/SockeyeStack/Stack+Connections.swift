@@ -133,13 +133,6 @@ extension Stack {
     listeners[listener].waiting.removeAll { $0 == key }
   }
 
-  /// Takes over a smaller path MTU.
-  mutating func lowerPathMTU(of key: ConnectionKey, to unit: Int) {
-    connections[key].pathMTU = unit
-    connections[key].connection.pathMTUChanged(to: unit, at: now)
-    readyConnections.append(key.index)
-  }
-
   // MARK: Handshakes
 
   /// Takes a handshake out of the tables.

@@ -194,7 +194,8 @@ extension Stack {
     header.identification = UInt16(truncatingIfNeeded: identification)
     return datagrams.append(
       OutgoingDatagram(
-        header: header, link: link, first: first, length: length, identification: identification),
+        header: header, link: link, unit: pathMTU(towards: header.destination, over: link), first: first,
+        length: length, identification: identification),
       payload: payload)
   }
 }

@@ -164,7 +164,7 @@ extension Stack {
       return false
     case .tooBig(let unit):
       guard let unit = plausible(unit, for: quoted, of: key) else { return false }
-      lowerPathMTU(of: key, to: unit)
+      pathMTULearnt(unit, by: key)
     case .soft(let error):
       connections[key].softError = error
       connections[key].connection.softErrorArrived()

@@ -207,7 +207,7 @@ extension Stack {
   }
 
   private mutating func emitDatagram(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
-    guard let (datagram, isFragment) = datagrams.emit(into: &frame, interfaces: interfaces) else {
+    guard let (datagram, isFragment) = datagrams.emit(into: &frame) else {
       return nil
     }
     if isFragment { statistics.ip.fragmentsSent += 1 }

@@ -42,6 +42,10 @@ public struct Stack: ~Copyable {
   /// Octets charged for them.
   var handshakeOctets = 0
   var timeWaits: Slab<TimeWaitEntry>
+  var paths: PathTable
+  /// When what was learnt of paths is next compared with what connections go by, and not before when.
+  var nextPathReview = Instant.distantFuture
+  var earliestPathReview = Instant.zero
   /// From the keyed hash of a four-tuple to its `FlowNumber`.
   var flows = HashIndex()
   var listeners: Slab<Listener>
@@ -103,6 +107,8 @@ public struct Stack: ~Copyable {
     listeners = Slab(limit: configuration.listenerLimit)
     datagramSockets = Slab(limit: configuration.datagramSocketLimit)
     ports = PortAllocator(key: configuration.keys.ports, range: configuration.ephemeralPorts)
+    paths = PathTable(
+      key: configuration.keys.paths, limit: configuration.pathLimit, lifetime: configuration.pathLifetime)
     reassembly = Reassembly(configuration: configuration)
     datagrams = DatagramQueue(
       byteLimit: configuration.datagramQueueBytes, limit: configuration.datagramQueueLimit)
@@ -114,7 +120,9 @@ public struct Stack: ~Copyable {
   }
 
   /// Octets counted against the host's budget.
-  public var memoryUsed: Int { budget.used + reassembly.allocatedBytes + datagrams.allocatedBytes }
+  public var memoryUsed: Int {
+    budget.used + reassembly.allocatedBytes + datagrams.allocatedBytes + paths.allocatedBytes
+  }
 
   // MARK: Links, addresses and routes
 
@@ -193,11 +201,6 @@ public struct Stack: ~Copyable {
     interfaces.owns(address) ? .loopback : routeTable.route(to: address)?.link
   }
 
-  /// Octets of the largest packet that is sent to an address.
-  func pathMTU(towards address: IPAddress, over link: LinkID) -> Int {
-    interfaces.maximumTransmissionUnit(of: link)
-  }
-
   /// Lets each connection go by the new routes; its addresses stay what they were (RFC 9293 §3.9.1.1 MUST-45).
   private mutating func routesChanged() {
     lastAdmitted = nil
@@ -231,6 +234,7 @@ public struct Stack: ~Copyable {
       if let entry = handshakeDeadlines.earliest { earliest = min(earliest, entry.deadline) }
       if let entry = timeWaitDeadlines.earliest { earliest = min(earliest, entry.deadline) }
       if let deadline = reassembly.nextDeadline { earliest = min(earliest, deadline) }
+      earliest = min(earliest, nextPathReview)
       if !bufferedConnections.isEmpty { earliest = min(earliest, nextBufferInspection) }
       return earliest == .distantFuture ? nil : earliest
     }
@@ -260,6 +264,7 @@ public struct Stack: ~Copyable {
     }
     while reassembly.isDue(at: now), reassembly.expireOne(at: now) { statistics.ip.fragmentsDropped += 1 }
     if nextBufferInspection <= now { inspectBuffers() }
+    if nextPathReview <= now { reviewPaths() }
   }
 
   private mutating func connectionsDue() {

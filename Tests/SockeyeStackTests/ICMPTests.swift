@@ -138,7 +138,7 @@ func icmpError(
     #expect(try host.stack.softError(of: id) == nil)
   }
 
-  @Test(.requirement("A-27"))
+  @Test(.requirement("A-27", "1191-2"))
   func aSmallerPathIsBelievedWhenItCanBe() throws {
     let host = Host()
     let (id, peer) = try host.connected()
@@ -156,7 +156,7 @@ func icmpError(
   }
 
   @Test(
-    arguments: [("10.0.0.2", UInt32(1000)), ("10.0.0.2", 0), ("[fd00::2]", 1280)])
+    .requirement("1191-1"), arguments: [("10.0.0.2", UInt32(1000)), ("10.0.0.2", 0), ("[fd00::2]", 1280)])
   func packetsTooBigLeaveAgainInSmallerPieces(remote: String, unit: UInt32) throws {
     let host = Host()
     let id = try host.connect("\(remote):80")
@@ -180,7 +180,7 @@ func icmpError(
     #expect(pieces.map(\.text.count).reduce(0, +) == 1400)
   }
 
-  @Test
+  @Test(.requirement("8201-1"))
   func lessThanTheLeastOfIPv6IsDiscarded() throws {
     let host = Host()
     let (id, _) = try host.connected(to: "[fd00::2]:80")
