@@ -5,7 +5,7 @@ import SockeyeBytes
 
 /// A binary heap ordered by time, then by order of arrival.
 struct EventQueue<Element> {
-  private struct Entry {
+  fileprivate struct Entry {
     let at: Instant
     let order: UInt64
     let element: Element
@@ -58,3 +58,6 @@ struct EventQueue<Element> {
     }
   }
 }
+
+extension EventQueue.Entry: Sendable where Element: Sendable {}
+extension EventQueue: Sendable where Element: Sendable {}

@@ -1,6 +1,6 @@
 // A JSON encoder just large enough for one flat object a line (RFC 8259): keys, strings, integers,
-// booleans, nested objects. It keeps no state: a comma is due exactly when the last byte written does not
-// open an object or array. Holds no schema: the keys are in TraceJSON.
+// decimals, booleans, nested objects, arrays. It keeps no state: a comma is due exactly when the last byte
+// written does not open an object or array. Holds no schema: the keys are in TraceJSON.
 
 extension Array where Element == UInt8 {
   /// Opens an object, as a value of `key` if one is given.
@@ -32,6 +32,33 @@ extension Array where Element == UInt8 {
   package mutating func appendJSON(_ key: String, _ value: Bool) {
     appendJSONKey(key)
     append(text: value ? "true" : "false")
+  }
+
+  /// A number with six decimals.
+  package mutating func appendJSON(_ key: String, millionths value: UInt64) {
+    appendJSONKey(key)
+    append(decimal: value / 1_000_000)
+    append(0x2E)
+    append(decimal: value % 1_000_000, width: 6)
+  }
+
+  /// A number with nine decimals.
+  package mutating func appendJSON(_ key: String, billionths value: UInt32) {
+    appendJSONKey(key)
+    append(decimal: UInt64(value / 1_000_000_000))
+    append(0x2E)
+    append(decimal: UInt64(value % 1_000_000_000), width: 9)
+  }
+
+  /// Opens an array.
+  package mutating func openJSONArray(_ key: String) {
+    appendJSONKey(key)
+    append(0x5B)
+  }
+
+  /// Closes the array opened last.
+  package mutating func closeJSONArray() {
+    append(0x5D)
   }
 
   private mutating func appendJSONKey(_ key: String) {

@@ -1,0 +1,129 @@
+// Holds what a bulk transfer is to be: how much, over what path, by which algorithms; and what follows from it for the
+// links and the hosts.
+
+public import SockeyeBytes
+public import SockeyeTCP
+
+/// How much may wait at the bottleneck.
+public enum BottleneckQueue: Sendable, Equatable {
+  /// Millionths of the bandwidth-delay product, rate × round trip; at least one packet of the MTU.
+  case bandwidthDelay(millionths: UInt64)
+  case limit(QueueLimit)
+}
+
+/// One or several transfers from one host to another, each over a connection of its own, through one bottleneck.
+///
+///     var configuration = BulkConfiguration(bytes: 50_000_000)
+///     configuration.loss = .percent(1)
+///     let report = BulkSimulation.run(configuration)
+public struct BulkConfiguration: Sendable, Equatable {
+  /// Octets of each transfer, 1...2^40.
+  public var bytes: UInt64
+  /// The algorithm of each transfer, 1...256 of them. All begin at the same time.
+  public var flows: [CongestionControlAlgorithm] = [TCPConfiguration().congestionControl]
+  /// Bits a second in each direction, IP headers counted, 1000...10^12.
+  public var bitsPerSecond: UInt64 = 100_000_000
+  /// Propagation there and back, without queues and without the time that sending takes, 1 µs...60 s.
+  public var roundTrip: Interval = .milliseconds(100)
+  /// The queue in each direction.
+  public var queue: BottleneckQueue = .bandwidthDelay(millionths: 1_000_000)
+  // What goes wrong in the direction of the data.
+  public var loss: Probability = .never
+  public var reordering: Probability = .never
+  public var reorderingDelay: Interval = .zero
+  public var duplication: Probability = .never
+  public var corruption: Probability = .never
+  public var jitter: Interval = .zero
+  /// Acknowledgments lost.
+  public var reverseLoss: Probability = .never
+  /// Whether packets that know congestion notification are marked when half the queue is in use.
+  public var marksCongestion = false
+  /// Of the hosts' keys and of all that goes wrong.
+  public var seed: UInt64 = 1
+  /// Virtual time after which the run is given up.
+  public var limit: Interval = .hours(24 * 7)
+
+  /// - Parameter bytes: octets of each transfer.
+  public init(bytes: UInt64) {
+    self.bytes = bytes
+  }
+
+  static let maximumTransmissionUnit = 1500
+
+  /// rate × round trip, octets.
+  public var bandwidthDelayProduct: Int {
+    let microseconds = UInt64(max(0, roundTrip.nanoseconds)) / 1000
+    return Int(clamping: bitsPerSecond / 8 * microseconds / 1_000_000)
+  }
+
+  /// The bound of the queue.
+  public var queueLimit: QueueLimit {
+    switch queue {
+    case .limit(let limit): return limit
+    case .bandwidthDelay(let millionths):
+      let whole = UInt64(bandwidthDelayProduct)
+      let bytes = whole / 1_000_000 * millionths + whole % 1_000_000 * millionths / 1_000_000
+      return .bytes(max(Int(clamping: bytes), BulkConfiguration.maximumTransmissionUnit))
+    }
+  }
+
+  /// The bound of the queue, octets.
+  private var queueBytes: Int {
+    switch queueLimit {
+    case .bytes(let bytes): bytes
+    case .packets(let packets):
+      Int(clamping: UInt64(packets) * UInt64(BulkConfiguration.maximumTransmissionUnit))
+    }
+  }
+
+  /// The link that the data takes.
+  var dataLink: LinkConfiguration {
+    var link = LinkConfiguration(delay: roundTrip - roundTrip / 2)
+    link.bitsPerSecond = bitsPerSecond
+    link.queueLimit = queueLimit
+    if marksCongestion {
+      switch queueLimit {
+      case .bytes(let bytes): link.markThreshold = .bytes(bytes / 2)
+      case .packets(let packets): link.markThreshold = .packets(packets / 2)
+      }
+    }
+    link.loss = loss
+    link.reordering = reordering
+    link.reorderingDelay = reorderingDelay
+    link.duplication = duplication
+    link.corruption = corruption
+    link.jitter = jitter
+    return link
+  }
+
+  /// The link that the acknowledgments take.
+  var acknowledgmentLink: LinkConfiguration {
+    var link = LinkConfiguration(delay: roundTrip / 2)
+    link.bitsPerSecond = bitsPerSecond
+    link.queueLimit = queueLimit
+    link.loss = reverseLoss
+    return link
+  }
+
+  /// Octets that each buffer of a connection may hold: what is on the path and in its queue, twice, for while a hole is
+  /// repaired a round trip's worth more arrives; and a mebibyte. RFC 7323 §2.3 allows no window of more than 2^30.
+  public var bufferCapacity: Int {
+    let held = UInt64(bandwidthDelayProduct) + UInt64(queueBytes)
+    return Int(min(2 * held + (1 << 20), 1 << 30))
+  }
+
+  /// The settings of one transfer's two ends: the engine's own, but for the algorithm and the buffers, which are no
+  /// bound on this path.
+  func endpoint(_ algorithm: CongestionControlAlgorithm) -> TCPConfiguration {
+    var tcp = TCPConfiguration()
+    tcp.sendBufferCapacity = bufferCapacity
+    tcp.receiveBufferCapacity = bufferCapacity
+    tcp.congestionControl = algorithm
+    return tcp
+  }
+
+  /// What a host may take for all transfers: buffers grow to at most twice their size.
+  var memoryBudget: Int {
+    Int(clamping: UInt64(bufferCapacity) * 4 * UInt64(flows.count) + (64 << 20))
+  }
+}

@@ -1,0 +1,65 @@
+// Holds what an emulated link is to be: its rate, delay, queue and faults, with their units. What becomes of a packet
+// is LinkEmulator's.
+
+public import SockeyeBytes
+
+/// A probability in billionths: exact, and the same on every machine.
+public struct Probability: Sendable, Equatable {
+  static let one: UInt32 = 1_000_000_000
+  /// 0 is never, a billion is always.
+  public let billionths: UInt32
+
+  /// - Parameter billionths: more than a billion is a billion.
+  public init(billionths: UInt32) {
+    self.billionths = min(billionths, Probability.one)
+  }
+
+  /// It never happens.
+  public static var never: Probability { Probability(billionths: 0) }
+
+  /// - Parameter share: how many of a hundred.
+  public static func percent(_ share: Int) -> Probability {
+    Probability(billionths: UInt32(clamping: max(0, min(share, 100)) * 10_000_000))
+  }
+}
+
+/// How much may wait for a link. The packet that is being sent does not wait any more.
+public enum QueueLimit: Sendable, Equatable {
+  case bytes(Int)
+  case packets(Int)
+}
+
+/// One direction of a link. Packets wait in a queue, are sent at the rate, and then are on the wire, where they can get
+/// lost, changed, doubled or held up.
+///
+///     var configuration = LinkConfiguration(delay: .milliseconds(50))
+///     configuration.bitsPerSecond = 100_000_000
+///     configuration.queueLimit = .packets(100)
+///     configuration.loss = .percent(1)
+public struct LinkConfiguration: Sendable, Equatable {
+  /// Bits a second, IP headers counted and nothing below them; nil: packets take no time to send, and none waits.
+  public var bitsPerSecond: UInt64? = nil
+  /// Time on the wire.
+  public var delay: Interval
+  /// Up to so much more time on the wire, evenly distributed. Packets don't overtake each other by it.
+  public var jitter: Interval = .zero
+  /// What arrives at a full queue is dropped. A link that is free takes a packet of any length.
+  public var queueLimit: QueueLimit = .bytes(1 << 20)
+  /// A packet of a transport that knows congestion notification gets the CE mark when more than this waits before it
+  /// (RFC 3168 §5); nil: none does.
+  public var markThreshold: QueueLimit? = nil
+  /// Packets lost on the wire.
+  public var loss: Probability = .never
+  /// Packets that arrive twice, the copy right behind the packet.
+  public var duplication: Probability = .never
+  /// Packets in which one bit changes; checksums are left as they are, and so are wrong.
+  public var corruption: Probability = .never
+  /// Packets that take `reorderingDelay` more time, so that those behind overtake them.
+  public var reordering: Probability = .never
+  public var reorderingDelay: Interval = .zero
+
+  /// A link without faults and of unlimited rate.
+  public init(delay: Interval) {
+    self.delay = delay
+  }
+}
