@@ -84,6 +84,8 @@ extension Stack {
         settle(key)
       } else if let plan = connections[key].connection.nextSegment(at: now) {
         return emit(plan, of: key, into: &frame, from: start)
+      } else if connections[key].connection.advance(to: now) {
+        note(key)
       } else {
         readyConnections.remove(index)
         rest(key)
@@ -193,7 +195,7 @@ extension Stack {
     case .retransmission: statistics.tcp.segmentsRetransmitted += 1
     case .reset: statistics.tcp.resetsSent += 1
     case .synchronize, .synchronizeAcknowledge, .data, .finish, .acknowledgment, .windowUpdate,
-      .zeroWindowProbe, .keepAlive:
+      .tailLossProbe, .zeroWindowProbe, .keepAlive:
       break
     }
   }

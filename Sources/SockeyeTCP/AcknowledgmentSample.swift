@@ -6,7 +6,8 @@ import SockeyeWire
 
 /// What an ACK that delivers data tells a congestion-control algorithm.
 public struct AcknowledgmentSample: Sendable, Equatable {
-  /// Octets newly delivered, cumulatively or selectively (DeliveredData of RFC 9937).
+  /// Octets newly delivered (DeliveredData of RFC 9937). Outside of recovery those that SND.UNA has passed: what the peer
+  /// holds above a gap does not widen the window yet (RFC 5681 §3.1).
   public var newlyAcknowledged: Int
   /// Octets outstanding before this ACK.
   public var flightBefore: Int

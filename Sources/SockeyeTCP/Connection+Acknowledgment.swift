@@ -24,6 +24,10 @@ extension Connection {
       let wasOpening = send.unacknowledged == send.initial
       acknowledgeNewData(header, at: now)
       if wasOpening { deliverHeld(at: now) }
+    } else if agreed.selectiveAcknowledgments {
+      if acknowledgment == send.unacknowledged, send.flight > 0 {
+        repairAfter(header, advance: 0, flightBefore: send.flight, sample: nil, at: now)
+      }
     } else if acknowledgment == send.unacknowledged, isDuplicate(header, segment, window: window) {
       duplicateArrived(at: now)
     }
@@ -94,14 +98,14 @@ extension Connection {
     timers.progressAt = now
     if !wasHandshake {
       timers.retransmissions = 0
-      reactToProgress(octets: octets, flightBefore: flightBefore, roundTrip: roundTripSample, at: now)
     }
-    if send.flight == 0 {
-      timers.exclusive = .none
-      armIdleTimer(at: now)
+    if agreed.selectiveAcknowledgments && !wasHandshake {
+      repairAfter(header, advance: octets, flightBefore: flightBefore, sample: roundTripSample, at: now)
+    } else if !wasHandshake {
+      reactToProgress(octets: octets, flightBefore: flightBefore, roundTrip: roundTripSample, at: now)
+      restartRetransmission(at: now)
     } else {
-      // RFC 6298 §5.3: each ACK of new data gives the next segment a whole RTO.
-      timers.exclusive = .retransmission(now + roundTrip.timeout)
+      restartRetransmission(at: now)
     }
     if data > 0 {
       if writableWanted, send.buffer.free >= min(send.buffer.capacity / 4, 16_384) {
@@ -111,6 +115,16 @@ extension Connection {
       if send.buffer.count == 0 {
         notices.insert(.drained)
       }
+    }
+  }
+
+  private mutating func restartRetransmission(at now: Instant) {
+    if send.flight == 0 {
+      timers.exclusive = .none
+      armIdleTimer(at: now)
+    } else {
+      // RFC 6298 §5.3: each ACK of new data gives the next segment a whole RTO.
+      timers.exclusive = .retransmission(now + roundTrip.timeout)
     }
   }
 
@@ -128,7 +142,7 @@ extension Connection {
     }
   }
 
-  private mutating func grow(_ octets: Int, _ flightBefore: Int, _ sample: Interval?, at now: Instant) {
+  mutating func grow(_ octets: Int, _ flightBefore: Int, _ sample: Interval?, at now: Instant) {
     congestion.acknowledged(
       AcknowledgmentSample(
         newlyAcknowledged: octets, flightBefore: flightBefore, flight: send.flight, roundTrip: sample,

@@ -199,7 +199,10 @@ extension Connection {
         (offset >= 0 && offset < window) || (offset + length - 1 >= 0 && offset + length - 1 < window)
         || (offset < 0 && offset + length > window)
     }
-    guard acceptable else { return unacceptable(header, length: length, at: now) }
+    guard acceptable else {
+      if offset < 0 { noteDuplicate(segment) }
+      return unacceptable(header, length: length, at: now)
+    }
     // A SYN inside the window is challenged whole by the fourth step.
     if !synchronize { trimToWindow(&segment) }
     return nil
@@ -228,9 +231,10 @@ extension Connection {
   }
 
   /// Cuts off what lies outside the window, on both sides.
-  private func trimToWindow(_ segment: inout ArrivingSegment) {
+  private mutating func trimToWindow(_ segment: inout ArrivingSegment) {
     let before = receive.next - segment.sequence
     if before > 0 {
+      noteDuplicate(segment)
       let cut = min(before, segment.text.count)
       // All of it, and the FIN with it, was taken before.
       if before > segment.text.count { segment.finish = false }
@@ -244,6 +248,12 @@ extension Connection {
       let cut = min(max(0, over - finish), segment.text.count)
       segment.text = segment.text.lowerBound..<(segment.text.upperBound - cut)
     }
+  }
+
+  /// RFC 2883 §4.1: the part of a segment that lies below RCV.NXT has come before.
+  private mutating func noteDuplicate(_ segment: ArrivingSegment) {
+    let textEnd = segment.sequence + segment.text.count
+    receive.noteDuplicate(from: segment.sequence, to: .earlier(textEnd, receive.next))
   }
 
   /// Second step: the RST bit, with the exactness of RFC 5961 §3.2.

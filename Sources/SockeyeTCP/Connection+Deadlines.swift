@@ -21,7 +21,7 @@ extension Connection {
   @inline(__always)
   private var owesAnswer: Bool {
     switch timers.exclusive {
-    case .retransmission, .zeroWindowProbe: true
+    case .retransmission, .reordering, .tailLossProbe, .zeroWindowProbe: true
     case .none, .sillyWindowOverride: false
     }
   }
@@ -71,6 +71,12 @@ extension Connection {
     switch timers.exclusive {
     case .none: break
     case .retransmission(let at): armed[.retransmission] = at
+    case .reordering(let at, let retransmission):
+      armed[.reordering] = at
+      armed[.retransmission] = retransmission
+    case .tailLossProbe(let at, let retransmission):
+      armed[.tailLossProbe] = at
+      armed[.retransmission] = retransmission
     case .zeroWindowProbe(let at): armed[.zeroWindowProbe] = at
     case .sillyWindowOverride(let at): armed[.sillyWindowOverride] = at
     }

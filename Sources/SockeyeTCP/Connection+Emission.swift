@@ -90,11 +90,17 @@ extension Connection {
     if plan.flags.contains(.ack) {
       acknowledgments.acknowledged(plan.acknowledgment)
       // RFC 7323 §2.2: the window of a SYN is not scaled, and no wider than what was announced first.
-      if !plan.flags.contains(.syn) { receive.advertised(plan.window) }
+      if !plan.flags.contains(.syn) {
+        receive.advertised(plan.window)
+        receive.duplicateReported()
+      }
     }
     switch plan.purpose {
     case .synchronize, .synchronizeAcknowledge: synchronizeLeft(plan, at: now)
     case .data, .finish: newLeft(plan, at: now)
+    case .tailLossProbe:
+      newLeft(plan, at: now)
+      lossProbeLeft(isCopy: false, at: now)
     case .retransmission(_, _, let cause): retransmissionLeft(plan, cause: cause, at: now)
     case .zeroWindowProbe: probeLeft(plan, at: now)
     case .keepAlive:
@@ -116,7 +122,8 @@ extension Connection {
   @inline(__always)
   private mutating func newLeft(_ plan: SegmentPlan, at now: Instant) {
     if isRestart(at: now) { congestion.restartedAfterIdle() }
-    if send.flight == 0 { timers.progressAt = now }
+    let isFirst = send.flight == 0
+    if isFirst { timers.progressAt = now }
     let end = plan.sequence + plan.payloadLength + (plan.flags.contains(.fin) ? 1 : 0)
     statistics.bytesSent += UInt64(plan.payloadLength)
     if plan.flags.contains(.fin) {
@@ -124,14 +131,10 @@ extension Connection {
     } else {
       send.sent(upTo: end, finish: false)
     }
+    logSent(from: plan.sequence, to: end, isFirst: isFirst, at: now)
     lastDataSentAt = now
     if timed == nil { timed = TimedSegment(end: end, sentAt: now) }
-    switch timers.exclusive {
-    case .retransmission: break
-    case .none, .zeroWindowProbe, .sillyWindowOverride:
-      // RFC 6298 §5.1.
-      timers.exclusive = .retransmission(now + roundTrip.timeout)
-    }
+    rearmAfterSending(at: now)
   }
 
   private mutating func retransmissionLeft(
@@ -150,12 +153,21 @@ extension Connection {
     switch cause {
     case .timeout:
       timerRanOut(end: end, at: now)
+    case .tailLossProbe:
+      lossProbeLeft(isCopy: true, at: now)
+    case .overdue:
+      if plan.sequence == send.unacknowledged || timers.exclusive.retransmissionDeadline == nil {
+        timers.exclusive = .retransmission(now + roundTrip.timeout)
+      }
+    case .afterTimeout where agreed.selectiveAcknowledgments:
+      break
     case .fastRetransmit, .partialAcknowledgment:
       recovery.retransmitted()
       timers.exclusive = .retransmission(now + roundTrip.timeout)
     case .afterTimeout, .windowOpened, .pathMTU:
       send.resend(from: end, cause: cause)
     }
+    logSentAgain(plan, to: end, cause: cause, at: now)
     // Text behind a probe, or a FIN that was queued when its place was reached again, leaves with the copy.
     let finish = plan.flags.contains(.fin)
     if finish || end > send.next { transition { $0.send.sent(upTo: end, finish: finish) } }
@@ -175,7 +187,19 @@ extension Connection {
     guard opening == .synchronized, send.unacknowledged != send.initial else { return }
     congestion.timedOut(flight: send.flight, again: again, at: now)
     recovery.timedOut(next: send.next)
-    send.resend(from: end, cause: .afterTimeout)
+    if agreed.selectiveAcknowledgments {
+      markLostAfterTimeout(at: now)
+    } else {
+      send.resend(from: end, cause: .afterTimeout)
+    }
+  }
+
+  /// RFC 8985 §7.3: after a probe, sent or not, the RTO runs and no other probe.
+  private mutating func lossProbeLeft(isCopy: Bool, at now: Instant) {
+    statistics.tailLossProbes += 1
+    scoreboard.probe = TailLossProbe(end: send.next, isCopy: isCopy)
+    scoreboard.sampledSinceProbe = false
+    timers.exclusive = .retransmission(now + roundTrip.timeout)
   }
 
   private mutating func probeLeft(_ plan: SegmentPlan, at now: Instant) {
@@ -185,7 +209,10 @@ extension Connection {
     timed = nil
     let finish = plan.flags.contains(.fin)
     let end = plan.sequence + plan.payloadLength + (finish ? 1 : 0)
-    if end > send.next { statistics.bytesSent += UInt64(plan.payloadLength) }
+    if end > send.next {
+      statistics.bytesSent += UInt64(plan.payloadLength)
+      logSent(from: send.next, to: end, isFirst: send.flight == 0, at: now)
+    }
     transition { $0.send.sent(upTo: end, finish: finish) }
     timers.exclusive = .zeroWindowProbe(now + windowProbeInterval)
   }

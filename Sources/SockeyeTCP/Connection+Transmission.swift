@@ -78,7 +78,7 @@ extension Connection {
   /// Whether anything may have to leave a second time.
   private borrowing func hasRetransmission(at now: Instant) -> Bool {
     if let deadline = timers.exclusive.deadline, deadline <= now { return true }
-    return send.resendNext != nil || recovery.retransmitNow != nil
+    return send.resendNext != nil || recovery.retransmitNow != nil || scoreboard.log.lostOctets > 0
   }
 
   /// What is to leave a second time, or to probe a closed window.
@@ -92,9 +92,12 @@ extension Connection {
       }
     case .zeroWindowProbe(let deadline):
       if deadline <= now { return probePlan(at: now) }
-    case .none, .sillyWindowOverride:
+    case .tailLossProbe(let deadline, _):
+      if deadline <= now && send.window > 0 { return tailLossProbePlan(at: now) }
+    case .none, .sillyWindowOverride, .reordering:
       break
     }
+    if send.resendNext == nil, let plan = planRepair(at: now) { return plan }
     if let cause = recovery.retransmitNow {
       return oldestPlan(
         purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: cause), at: now)
@@ -109,6 +112,35 @@ extension Connection {
     return dataPlan(
       from: resend, length: length,
       purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: send.resendCause), at: now)
+  }
+
+  /// The first segment that RACK found lost, as far as the windows allow.
+  private borrowing func planRepair(at now: Instant) -> SegmentPlan? {
+    guard let lost = scoreboard.log.firstLost(limit: payloadRoom(at: now)) else { return nil }
+    let from = scoreboard.log.start + lost.lowerBound
+    let inflight = inflight
+    guard inflight + lost.count <= sendingWindow(at: now) || inflight == 0 else { return nil }
+    // RFC 9293 §3.8.6 SHLD-16: within the window, even where it has shrunk.
+    guard (from + lost.count) - (send.unacknowledged + send.window) <= 0 else { return nil }
+    let cause: RetransmissionCause
+    if case .timeout = recovery.phase { cause = .afterTimeout } else { cause = .overdue }
+    return dataPlan(
+      from: from, length: min(lost.count, max(0, send.queuedEnd - from)),
+      purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: cause), at: now)
+  }
+
+  /// New data if there is any that the peer has room for, otherwise the end of what is outstanding (RFC 8985 §7.3).
+  private borrowing func tailLossProbePlan(at now: Instant) -> SegmentPlan {
+    let room = payloadRoom(at: now)
+    let new = min(send.unsent, min(send.usableWindow, room))
+    if new > 0 && (new == room || new == send.unsent) {
+      return dataPlan(from: send.next, length: new, purpose: .tailLossProbe, at: now)
+    }
+    let text = SequenceNumber.earlier(send.next, send.queuedEnd)
+    let length = max(0, min(room, text - send.unacknowledged))
+    return dataPlan(
+      from: text - length, length: length,
+      purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: .tailLossProbe), at: now)
   }
 
   /// How much of the text from here on leaves in one copy.
@@ -151,15 +183,15 @@ extension Connection {
     let finishing = send.phase == .finishQueued
     guard unsent > 0 || finishing, send.resendNext == nil else { return nil }
     let usable = send.usableWindow
-    let congestionRoom =
-      congestionWindow(at: now) + recovery.allowance(segmentSize: payloadLimit) - send.flight
+    let inflight = inflight
+    let congestionRoom = sendingWindow(at: now) - inflight
     let room = payloadRoom(at: now)
     if unsent == 0 {
       // A FIN takes one place in the sequence space.
-      return usable >= 1 && (congestionRoom >= 1 || send.flight == 0) ? 0 : nil
+      return usable >= 1 && (congestionRoom >= 1 || inflight == 0) ? 0 : nil
     }
     let length = min(unsent, min(usable, room))
-    guard length > 0, length <= congestionRoom || send.flight == 0 else { return nil }
+    guard length > 0, length <= congestionRoom || inflight == 0 else { return nil }
     return mayLeave(length: length, unsent: unsent, room: room, finishing: finishing, at: now) ? length : nil
   }
 
@@ -261,9 +293,9 @@ extension Connection {
     if agreed.timestamps {
       options.timestamps = TimestampOption(value: timestampClock(at: now), echo: timestampRecent)
     }
-    if agreed.selectiveAcknowledgments, !receive.reassembly.isEmpty {
+    if agreed.selectiveAcknowledgments, receive.hasBlocks {
       // RFC 2018 §3: four blocks fit, three beside timestamps.
-      options.sackBlocks = receive.reassembly.blocks(limit: agreed.timestamps ? 3 : 4)
+      options.sackBlocks = receive.blocks(limit: agreed.timestamps ? 3 : 4)
     }
     return options
   }
@@ -272,7 +304,7 @@ extension Connection {
   /// (RFC 9293 §3.7.1 MUST-16).
   @inline(__always)
   private borrowing func payloadRoom(at now: Instant) -> Int {
-    guard agreed.selectiveAcknowledgments, !receive.reassembly.isEmpty else { return payloadLimit }
+    guard agreed.selectiveAcknowledgments, receive.hasBlocks else { return payloadLimit }
     return max(1, segmentLimit - Constants.headerLength - options(at: now).encodedLength)
   }
 

@@ -74,13 +74,16 @@ extension Connection {
   public var readableCount: Int { receive.buffer.count }
 
   /// Octets of buffers in use, both directions.
-  public var bufferedBytes: Int { send.buffer.allocatedBytes + receive.buffer.allocatedBytes }
+  public var bufferedBytes: Int {
+    send.buffer.allocatedBytes + receive.buffer.allocatedBytes + scoreboard.log.allocatedBytes
+  }
 
   /// Gives back the storage of buffers that hold nothing. For whoever sees that the connection has been quiet for
   /// a while: a busy one would only ask for it again with the next segment.
   public mutating func releaseIdleBuffers() {
     send.buffer.releaseIfEmpty()
     receive.buffer.releaseIfEmpty()
+    scoreboard.log.releaseIfEmpty()
   }
 
   /// The peer has finished and everything it sent has been read.
@@ -221,6 +224,7 @@ extension Connection {
       sendWindow: send.window, receiveWindow: receive.window, outstanding: send.flight, unsent: send.unsent,
       readable: receive.buffer.count, urgentAhead: receive.urgentAhead, segmentSize: payloadLimit,
       usesTimestamps: agreed.timestamps, usesSelectiveAcknowledgments: agreed.selectiveAcknowledgments,
-      usesWindowScaling: agreed.windowScaling, statistics: statistics)
+      usesWindowScaling: agreed.windowScaling, reorderingSeen: scoreboard.rack.reorderingSeen,
+      deliveryRate: scoreboard.rate.latest?.bytesPerSecond, statistics: statistics)
   }
 }

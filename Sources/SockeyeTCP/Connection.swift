@@ -55,7 +55,8 @@ public struct OpenParameters: Sendable {
 /// One end of a TCP connection (RFC 9293 §3.3.1, the TCB). It knows no address, no clock and does no I/O: time is
 /// an argument, segments come in through `segmentArrived` and leave through `plan` and `emit`.
 ///
-/// After every call, ask `plan(at:)` and carry out what it says until it says `.wait` or `.idle`.
+/// After every call, and when a time that `plan(at:)` named has come, call `advance(to:)`, then ask `plan(at:)` and carry
+/// out what it says until it says `.wait` or `.idle`.
 public struct Connection: ~Copyable {
   private let pinned = Pinned()
   var configuration: TCPConfiguration
@@ -69,6 +70,7 @@ public struct Connection: ~Copyable {
   var roundTrip: RoundTripEstimator
   var congestion: CongestionControl
   var recovery = LossRecovery()
+  var scoreboard = Scoreboard()
   var timers: Timers
   var challenges = ChallengeLimiter()
   var repeats = ChallengeLimiter()
@@ -171,6 +173,7 @@ public struct Connection: ~Copyable {
       connection.send.buffer.discard(connection.send.buffer.count)
       connection.send.buffer.releaseIfEmpty()
       connection.recovery = LossRecovery()
+      connection.scoreboard = Scoreboard()
     }
   }
 
@@ -198,7 +201,7 @@ public struct Connection: ~Copyable {
 
   /// The timestamp clock: milliseconds plus the connection's offset (RFC 7323 §5.4).
   func timestampClock(at now: Instant) -> UInt32 {
-    UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) &+ timestampOffset
+    timestamp(at: now, offset: timestampOffset)
   }
 
   /// Takes over what the peer's SYN says about itself.

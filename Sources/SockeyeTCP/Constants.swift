@@ -21,6 +21,11 @@ enum Constants {
   static let sillyWindowOverride: Interval = .milliseconds(200)
   /// Duplicate ACKs that show a loss (RFC 5681 §3.2).
   static let duplicateThreshold = 3
+  /// PTO before the first sample (RFC 8985 §7.2).
+  static let probeTimeoutWithoutSample: Interval = .seconds(1)
+  /// How long a peer may hold back the ACK of a single segment: what hosts in use take at most (RFC 8985 §7.2,
+  /// TLP.max_ack_delay).
+  static let probeAcknowledgmentDelay: Interval = .milliseconds(200)
   /// RTO when data begins after a lost SYN (RFC 6298 §5.7).
   static let timeoutAfterLostSynchronize: Interval = .seconds(3)
   /// Granularity of the retransmission clock (RFC 6298 §2.3).

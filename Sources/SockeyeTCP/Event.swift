@@ -105,6 +105,7 @@ public struct Notices: OptionSet, Sendable {
 public enum TimerKind: UInt8, Sendable, CaseIterable {
   case retransmission, zeroWindowProbe, keepAlive, sillyWindowOverride
   case delayedAcknowledgment, userTimeout, timeWait, orphan
+  case tailLossProbe, reordering
 
   public var name: String {
     switch self {
@@ -116,6 +117,8 @@ public enum TimerKind: UInt8, Sendable, CaseIterable {
     case .userTimeout: "user timeout"
     case .timeWait: "TIME-WAIT"
     case .orphan: "orphan"
+    case .tailLossProbe: "tail-loss probe"
+    case .reordering: "reordering"
     }
   }
 }

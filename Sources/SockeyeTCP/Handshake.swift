@@ -205,7 +205,7 @@ public struct PassiveHandshake: ~Copyable {
       answerRepeat = false
     case .acknowledgment:
       acknowledgeUnacceptable = false
-    case .synchronize, .data, .finish, .windowUpdate, .zeroWindowProbe, .keepAlive, .reset:
+    case .synchronize, .data, .tailLossProbe, .finish, .windowUpdate, .zeroWindowProbe, .keepAlive, .reset:
       break
     }
   }

@@ -21,7 +21,7 @@ extension Connection {
         receive.buffer.count <= receive.capacity + (1 << Int(receive.windowShift)), "the receive bound holds")
       if send.flight > 0 && opening == .synchronized && send.next != send.initial {
         switch timers.exclusive {
-        case .retransmission, .zeroWindowProbe: break
+        case .retransmission, .reordering, .tailLossProbe, .zeroWindowProbe: break
         case .none, .sillyWindowOverride: assertionFailure("outstanding data has a timer")
         }
       }
@@ -34,7 +34,19 @@ extension Connection {
       }
       assert(receive.reassembly.pieces.count <= Constants.reassemblyRanges, "the number of pieces is bounded")
       if let resend = send.resendNext { assert(resend >= send.unacknowledged && resend < send.next) }
+      if agreed.selectiveAcknowledgments && opening == .synchronized { assertLogIsTrue() }
       assert(congestion.congestionWindow > 0, "there is always room for a segment")
+    }
+
+    private func assertLogIsTrue() {
+      scoreboard.log.assertCountersAreTrue()
+      if send.unacknowledged == send.initial { return }
+      if scoreboard.log.isEmpty {
+        assert(send.flight == 0, "what is outstanding is in the log")
+      } else {
+        assert(scoreboard.log.start == send.unacknowledged, "the log begins at SND.UNA")
+        assert(scoreboard.log[scoreboard.log.count - 1].end == send.next, "the log ends at SND.NXT")
+      }
     }
   #endif
 }

@@ -1,5 +1,6 @@
-// Finding a loss by duplicate ACKs and repairing it (RFC 5681 §3.2, RFC 6582), and going back after a timeout.
-// Sets no congestion window; tells the algorithm, and adds the inflation of fast recovery to what may be sent.
+// Whether losses are being repaired; and, for a peer without SACK, finding a loss by duplicate ACKs and repairing it
+// (RFC 5681 §3.2, RFC 6582). Sets no congestion window; tells the algorithm, and adds the inflation of fast recovery to
+// what may be sent. With SACK, losses are found and repaired in Connection+Recovery.
 
 import SockeyeWire
 
@@ -21,6 +22,10 @@ struct LossRecovery: Sendable, Equatable {
   private var highestRecovery: SequenceNumber?
 
   var isOpen: Bool { phase == .open }
+  var isAfterTimeout: Bool {
+    if case .timeout = phase { return true }
+    return false
+  }
 
   /// Octets that may be sent beyond the congestion window now. Before recovery, limited transmit allows a new
   /// segment for each of the first two duplicates (RFC 3042 §2).
@@ -83,6 +88,19 @@ struct LossRecovery: Sendable, Equatable {
       phase = .open
       return .none
     }
+  }
+
+  /// Losses were found by other means than duplicate ACKs; everything below `recover` was sent before.
+  mutating func begin(recover: SequenceNumber) {
+    phase = .fast(recover: recover)
+    highestRecovery = recover
+  }
+
+  /// Recovery is over, or was needless.
+  mutating func end() {
+    phase = .open
+    inflation = 0
+    duplicates = 0
   }
 
   /// The retransmission timer ran out.

@@ -22,6 +22,21 @@ struct Reassembly: Sendable {
     return false
   }
 
+  /// The first part of `start..<end` that is held.
+  func firstHeld(from start: SequenceNumber, to end: SequenceNumber) -> Piece? {
+    for piece in pieces where piece.end > start {
+      guard piece.start < end else { return nil }
+      return Piece(start: .later(piece.start, start), end: .earlier(piece.end, end))
+    }
+    return nil
+  }
+
+  /// The piece that holds the octet at `sequence`.
+  func piece(around sequence: SequenceNumber) -> Piece? {
+    for piece in pieces where piece.start <= sequence && sequence < piece.end { return piece }
+    return nil
+  }
+
   /// Calls `body` with each part of `start..<end` that is not held yet, in order.
   func forEachGap(
     from start: SequenceNumber, to end: SequenceNumber, _ body: (SequenceNumber, SequenceNumber) -> Void

@@ -27,6 +27,8 @@ struct ReceiveHalf: ~Copyable {
   private(set) var urgentEnd: SequenceNumber?
   /// The largest payload seen, octets: what "full-sized" means for this peer (RFC 5681 §4.2).
   private(set) var largestPayload: Int
+  /// What came twice and is still to be reported (RFC 2883 §4).
+  private(set) var duplicate: SACKBlock?
   /// The user has given up reading.
   var readingClosed = false
 
@@ -104,6 +106,9 @@ struct ReceiveHalf: ~Copyable {
       return .inOrder
     }
     let end = sequence + count
+    if let held = reassembly.firstHeld(from: sequence, to: end) {
+      noteDuplicate(from: held.start, to: held.end)
+    }
     guard sequence == next || reassembly.hasRoom(from: sequence, to: end) else { return .full }
     let base = next
     let readable = buffer.count
@@ -138,6 +143,38 @@ struct ReceiveHalf: ~Copyable {
   mutating func stopScaling() {
     windowShift = 0
     capacity = min(capacity, 65_535)
+  }
+
+  // MARK: SACK
+
+  /// Whether an ACK has blocks to report.
+  @inline(__always)
+  var hasBlocks: Bool { !reassembly.isEmpty || duplicate != nil }
+
+  /// The blocks of an ACK that leaves now, at most `limit`: a duplicate first and once, then the piece around it, then what
+  /// grew last (RFC 2883 §4, RFC 2018 §4).
+  func blocks(limit: Int) -> SACKBlocks {
+    guard let duplicate else { return reassembly.blocks(limit: limit) }
+    var blocks = SACKBlocks()
+    _ = blocks.append(duplicate)
+    let around = reassembly.piece(around: duplicate.left)
+    if let around { _ = blocks.append(SACKBlock(left: around.start, right: around.end)) }
+    let others = reassembly.blocks(limit: SACKBlocks.limit)
+    for index in 0..<others.count where blocks.count < limit && others[index].left != around?.start {
+      _ = blocks.append(others[index])
+    }
+    return blocks
+  }
+
+  /// Text that is held already has come again; the first of it is reported.
+  mutating func noteDuplicate(from start: SequenceNumber, to end: SequenceNumber) {
+    if duplicate == nil, start < end { duplicate = SACKBlock(left: start, right: end) }
+  }
+
+  /// An ACK with the report has left.
+  @inline(__always)
+  mutating func duplicateReported() {
+    if duplicate != nil { duplicate = nil }
   }
 
   // MARK: FIN and urgent

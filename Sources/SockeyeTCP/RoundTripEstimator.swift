@@ -69,6 +69,13 @@ public struct RoundTripEstimator: Sendable, Equatable {
     }
   }
 
+  /// A measured round trip that does not enter SRTT.
+  @inline(__always)
+  mutating func noteMinimum(_ sample: Interval) {
+    if let minimum, minimum <= sample { return }
+    minimum = max(sample, Interval(nanoseconds: 1))
+  }
+
   /// RFC 6298 §5.5: the timer ran out.
   mutating func backOff() {
     if backoffs < 20 { backoffs += 1 }

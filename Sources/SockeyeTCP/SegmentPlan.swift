@@ -11,6 +11,10 @@ public enum RetransmissionCause: UInt8, Sendable {
   case fastRetransmit
   /// An ACK for part of what was outstanding during recovery (RFC 6582 §3.2).
   case partialAcknowledgment
+  /// A segment that left later has arrived, and this one is overdue (RFC 8985 §6.2).
+  case overdue
+  /// The end of the flight is sent again to bring an ACK (RFC 8985 §7.3).
+  case tailLossProbe
   /// Slow start after a timeout reaches this segment again (RFC 5681 §4.3).
   case afterTimeout
   /// The closed window opened, and what probed it was not taken.
@@ -54,6 +58,8 @@ public enum SegmentPurpose: Sendable, Equatable {
   case synchronize
   case synchronizeAcknowledge
   case data
+  /// New data, sent beyond the congestion window to bring an ACK for the end of the flight (RFC 8985 §7.3).
+  case tailLossProbe
   case finish
   /// `count` is the number of times this segment had to be sent again; `timeout` is the RTO that led to it.
   case retransmission(count: Int, timeout: Interval, cause: RetransmissionCause)

@@ -18,6 +18,11 @@ public struct Statistics: Sendable, Equatable {
   public internal(set) var duplicateAcknowledgments: UInt64 = 0
   public internal(set) var retransmissionTimeouts: UInt32 = 0
   public internal(set) var fastRecoveries: UInt32 = 0
+  /// Recoveries and timeouts that turned out to be needless and were undone.
+  public internal(set) var spuriousRecoveries: UInt32 = 0
+  public internal(set) var tailLossProbes: UInt32 = 0
+  /// Segments that the peer says have come twice (RFC 2883).
+  public internal(set) var duplicatesReported: UInt64 = 0
   public internal(set) var windowProbes: UInt32 = 0
 
   public init() {}
@@ -49,5 +54,9 @@ public struct ConnectionStatus: Sendable, Equatable {
   public var usesTimestamps: Bool
   public var usesSelectiveAcknowledgments: Bool
   public var usesWindowScaling: Bool
+  /// Segments have overtaken one another on the way to the peer (RFC 8985 §6.2 step 3).
+  public var reorderingSeen: Bool
+  /// How fast the path delivered last, octets a second; nil before there is a measure.
+  public var deliveryRate: Int?
   public var statistics: Statistics
 }

@@ -2,17 +2,34 @@
 
 import SockeyeBytes
 
-/// What waits for the peer: at most one of these runs at a time.
+/// What waits for the peer: at most one of these runs at a time (RFC 8985 §8).
 enum ExclusiveTimer: Sendable, Equatable {
   case none
   case retransmission(Instant)
+  /// RACK's reordering timer (RFC 8985 §6.2 step 5), and the RTO behind it.
+  case reordering(Instant, retransmission: Instant)
+  /// PTO (RFC 8985 §7.2), and the RTO behind it.
+  case tailLossProbe(Instant, retransmission: Instant)
   case zeroWindowProbe(Instant)
   case sillyWindowOverride(Instant)
 
+  @inline(__always)
   var deadline: Instant? {
     switch self {
     case .none: nil
-    case .retransmission(let at), .zeroWindowProbe(let at), .sillyWindowOverride(let at): at
+    case .retransmission(let at), .zeroWindowProbe(let at), .sillyWindowOverride(let at),
+      .reordering(let at, _),
+      .tailLossProbe(let at, _):
+      at
+    }
+  }
+
+  /// When the RTO is over, whatever comes before it.
+  @inline(__always)
+  var retransmissionDeadline: Instant? {
+    switch self {
+    case .retransmission(let at), .reordering(_, let at), .tailLossProbe(_, let at): at
+    case .none, .zeroWindowProbe, .sillyWindowOverride: nil
     }
   }
 }
@@ -49,7 +66,7 @@ struct Timers: Sendable, Equatable {
 /// When each running timer ends; for whoever watches.
 public struct ArmedTimers: Sendable, Equatable {
   /// Indexed by `TimerKind.rawValue`; nil where the timer does not run.
-  private var deadlines: InlineArray<8, Instant> = .init(repeating: .distantFuture)
+  private var deadlines: InlineArray<10, Instant> = .init(repeating: .distantFuture)
 
   public init() {}
 

@@ -14,12 +14,15 @@ extension SegmentPurpose {
       case .timeout: "retransmission \(count), RTO \(timeout.description)"
       case .fastRetransmit: "fast retransmission \(count), 3 duplicate ACKs"
       case .partialAcknowledgment: "retransmission \(count), partial ACK in recovery"
+      case .overdue: "retransmission \(count), a later segment has arrived"
+      case .tailLossProbe: "tail-loss probe, the last segment again"
       case .afterTimeout: "retransmission \(count), going back after a timeout"
       case .windowOpened: "retransmission \(count), the window opened"
       case .pathMTU: "retransmission \(count), smaller for the path's MTU"
       }
     case .acknowledgment(let reason): reason.explanation
     case .windowUpdate: "window update"
+    case .tailLossProbe: "tail-loss probe, new data"
     case .zeroWindowProbe(let count): "zero-window probe \(count)"
     case .keepAlive(let count): "keep-alive probe \(count)"
     case .reset(let reason): reason.explanation
@@ -33,7 +36,7 @@ extension SegmentPurpose {
     case .acknowledgment(.outOfOrder): ""
     case .acknowledgment(.unacceptable): "ACK again"
     case .synchronize, .synchronizeAcknowledge, .data, .finish, .acknowledgment, .windowUpdate,
-      .zeroWindowProbe, .keepAlive, .reset:
+      .tailLossProbe, .zeroWindowProbe, .keepAlive, .reset:
       explanation
     }
   }
@@ -44,6 +47,7 @@ extension SegmentPurpose {
     case .synchronize: "synchronize"
     case .synchronizeAcknowledge: "synchronize-acknowledge"
     case .data: "data"
+    case .tailLossProbe: "tail-loss-probe"
     case .finish: "finish"
     case .retransmission: "retransmission"
     case .acknowledgment: "acknowledgment"

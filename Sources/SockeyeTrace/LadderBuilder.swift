@@ -144,7 +144,9 @@ struct LadderBuilder {
   /// Timers whose firing is worth a row; the others show in what they make the host send.
   private static func shows(_ timer: TimerKind) -> Bool {
     switch timer {
-    case .retransmission, .zeroWindowProbe, .keepAlive, .userTimeout, .timeWait, .orphan: true
+    case .retransmission, .zeroWindowProbe, .keepAlive, .userTimeout, .timeWait, .orphan, .tailLossProbe,
+      .reordering:
+      true
     case .delayedAcknowledgment, .sillyWindowOverride: false
     }
   }

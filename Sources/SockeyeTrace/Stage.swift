@@ -210,6 +210,8 @@ extension TimerKind {
     case .userTimeout: "give up in"
     case .timeWait: "2 MSL"
     case .orphan: "orphan"
+    case .tailLossProbe: "tail probe in"
+    case .reordering: "lost in"
     }
   }
 }

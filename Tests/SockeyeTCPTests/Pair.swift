@@ -74,6 +74,7 @@ struct Pair: ~Copyable {
       var sent = false
       rounds += 1
       precondition(rounds < 10_000, "drain ends")
+      client.advance(to: now)
       if case .segment(let plan) = client.plan(at: now) {
         var frame = [UInt8]()
         frame = Self.bytes { client.emit(plan, addressing: Self.addressing, into: &$0, at: now) }
@@ -83,6 +84,7 @@ struct Pair: ~Copyable {
         client.abandon(reason)
       }
       if server != nil {
+        server!.advance(to: now)
         if case .segment(let plan) = server!.plan(at: now) {
           let frame = Self.bytes { server!.emit(plan, addressing: Self.addressing, into: &$0, at: now) }
           put(frame, toServer: false)
