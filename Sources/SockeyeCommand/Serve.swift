@@ -64,6 +64,14 @@ struct Serve: ParsableCommand {
     transform: Arguments.size)
   var bytes: Int?
 
+  enum StatisticsForm: String, CaseIterable, ExpressibleByArgument {
+    case text, json
+  }
+
+  @Option(
+    help: ArgumentHelp("Print the stack's counters at the end: text or json.", valueName: "form"))
+  var statistics: StatisticsForm?
+
   func validate() throws {
     if bytes != nil, mode != .source {
       throw ValidationError(

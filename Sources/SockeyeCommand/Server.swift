@@ -83,7 +83,20 @@ struct Server: ~Copyable {
         break
       }
     }
+    printStatistics()
     try session.finish()
+  }
+
+  private mutating func printStatistics() {
+    guard let form = options.statistics else { return }
+    let (counters, occupancy) = (session.driver.stack.statistics, session.driver.stack.occupancy)
+    let now = session.driver.now()
+    session.console.append { bytes in
+      switch form {
+      case .text: StatisticsText.append(counters, occupancy, to: &bytes)
+      case .json: TraceJSON.append(counters, occupancy, nanoseconds: now.nanoseconds, host: "", to: &bytes)
+      }
+    }
   }
 
   /// When to look after clients even if nothing happens.

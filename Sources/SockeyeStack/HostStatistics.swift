@@ -1,4 +1,7 @@
-// Holds the host's counters, in the manner of `netstat -s`. It holds no counter of a single connection.
+// Holds the host's counters, in the manner of `netstat -s`, and what it holds at a moment. It holds no counter of a
+// single connection, and not how they are printed (SockeyeTrace).
+
+import SockeyeTCP
 
 /// What a host has seen and done since it began, in packets unless a name says otherwise.
 public struct HostStatistics: Sendable, Equatable {
@@ -34,7 +37,7 @@ public struct HostStatistics: Sendable, Equatable {
     public var fragmentsDropped: UInt64 = 0
     /// Fragments this host cut datagrams into.
     public var fragmentsSent: UInt64 = 0
-    /// Datagrams there was no route for.
+    /// Calls and answers that failed because there was no route.
     public var noRoute: UInt64 = 0
 
     public init() {}
@@ -45,10 +48,24 @@ public struct HostStatistics: Sendable, Equatable {
     public var segmentsSent: UInt64 = 0
     /// Copies of segments sent before.
     public var segmentsRetransmitted: UInt64 = 0
+    /// Of these, copies sent because the retransmission timer had run out (RFC 6298 §5.4).
+    public var retransmissionTimeouts: UInt64 = 0
+    /// Tail-loss probes (RFC 8985 §7).
+    public var tailLossProbesSent: UInt64 = 0
+    /// Probes of closed windows (RFC 9293 §3.8.6.1).
+    public var windowProbesSent: UInt64 = 0
+    /// Probes of silent peers (RFC 9293 §3.8.4).
+    public var keepAlivesSent: UInt64 = 0
+    /// Challenge ACKs (RFC 5961).
+    public var challengesSent: UInt64 = 0
     /// Segments with a header that can't be, or a wrong checksum.
     public var malformed: UInt64 = 0
+    /// Of these, segments with a wrong checksum.
+    public var badChecksums: UInt64 = 0
     /// Segments that a connection, a handshake or the host refused, for whatever reason.
     public var segmentsDropped: UInt64 = 0
+    /// The same by reason.
+    public var drops = DropCounters()
     /// RST segments sent.
     public var resetsSent: UInt64 = 0
     /// Resets left out, because too many were asked for in a short time.
@@ -67,8 +84,14 @@ public struct HostStatistics: Sendable, Equatable {
     public var cookiesRefused: UInt64 = 0
     /// Handshakes held back because a listener's connections waiting to be accepted were at their bound.
     public var acceptOverflows: UInt64 = 0
+    /// Handshakes of listeners that the client never completed.
+    public var handshakesAbandoned: UInt64 = 0
     /// Established connections that ended with a reset, of ours or of the peer.
     public var resets: UInt64 = 0
+    /// Connections given up because the peer acknowledged nothing, or answered no keep-alive probe.
+    public var timedOut: UInt64 = 0
+    /// Connections given up because the peer never sent its FIN after the user was gone.
+    public var orphansEnded: UInt64 = 0
     /// TIME-WAIT records thrown out early to make room.
     public var timeWaitEvictions: UInt64 = 0
     /// Payloads refused because the stack's memory budget was used up; the peer sends them again.
@@ -106,5 +129,48 @@ public struct HostStatistics: Sendable, Equatable {
     public var suppressed: UInt64 = 0
 
     public init() {}
+  }
+}
+
+/// Segments that were not used, by reason.
+public struct DropCounters: Sendable, Equatable {
+  /// One for each `DropReason`, at its raw value.
+  private var counts: InlineArray<32, UInt64> = .init(repeating: 0)
+
+  public init() {}
+
+  public internal(set) subscript(reason: DropReason) -> UInt64 {
+    get { counts[Int(reason.rawValue) & 31] }
+    set { counts[Int(reason.rawValue) & 31] = newValue }
+  }
+
+  public static func == (left: DropCounters, right: DropCounters) -> Bool {
+    for index in left.counts.indices where left.counts[index] != right.counts[index] { return false }
+    return true
+  }
+}
+
+/// What a host holds at a moment.
+public struct HostOccupancy: Sendable, Equatable {
+  /// Connections in whatever state but TIME-WAIT, and those that are over and whose user hasn't heard of it.
+  public let connections: Int
+  /// Handshakes of listeners under way.
+  public let handshakes: Int
+  /// TIME-WAIT records.
+  public let timeWaits: Int
+  public let listeners: Int
+  public let datagramSockets: Int
+  /// Octets counted against the host's budget, and the budget.
+  public let memoryUsed: Int
+  public let memoryBudget: Int
+}
+
+extension Stack {
+  /// What the host holds now.
+  public var occupancy: HostOccupancy {
+    HostOccupancy(
+      connections: connections.count, handshakes: handshakes.count, timeWaits: timeWaits.count,
+      listeners: listeners.count, datagramSockets: datagramSockets.count, memoryUsed: memoryUsed,
+      memoryBudget: configuration.memoryBudget)
   }
 }

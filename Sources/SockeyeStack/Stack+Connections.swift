@@ -104,7 +104,9 @@ extension Stack {
     switch reason {
     case .refused, .unreachable: statistics.tcp.failedOpens += 1
     case .reset, .aborted: statistics.tcp.resets += 1
-    case .finished, .timedOut, .keepAliveTimedOut, .orphaned, .noResources: break
+    case .timedOut, .keepAliveTimedOut: statistics.tcp.timedOut += 1
+    case .orphaned: statistics.tcp.orphansEnded += 1
+    case .finished, .noResources: break
     }
   }
 

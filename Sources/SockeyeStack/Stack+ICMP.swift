@@ -115,7 +115,10 @@ extension Stack {
     type: UInt8, code: UInt8, rest: UInt32, _ payload: RawSpan, from source: IPAddress, to remote: IPAddress,
     timeToLive: UInt8
   ) -> Bool {
-    guard let link = link(towards: remote) else { return false }
+    guard let link = link(towards: remote) else {
+      statistics.ip.noRoute += 1
+      return false
+    }
     let number = remote.version == .v4 ? IPProtocol.icmp : IPProtocol.icmpv6
     let length = payload.byteCount + OutgoingDatagram.firstLength
     // RFC 4443 §2.3: version 6 sums up a pseudo-header, version 4 does not.

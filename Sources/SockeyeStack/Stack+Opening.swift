@@ -145,7 +145,9 @@ extension Stack {
   }
 
   /// The link to a destination and the address to send from.
-  func path(to remote: IPAddress, from address: IPAddress?) throws(SocketError) -> (LinkID, IPAddress) {
+  mutating func path(to remote: IPAddress, from address: IPAddress?) throws(SocketError) -> (
+    LinkID, IPAddress
+  ) {
     // RFC 9293 §3.9.1.1 MUST-46.
     switch interfaces.classify(remote) {
     case .multicast, .broadcast, .unspecified: throw .invalidRemoteAddress(remote)
@@ -158,7 +160,10 @@ extension Stack {
     }
     // What the host sends to itself comes from the address it goes to, unless one is asked for.
     if interfaces.owns(remote) { return (.loopback, address ?? remote) }
-    guard let route = routeTable.route(to: remote) else { throw .noRoute(to: remote) }
+    guard let route = routeTable.route(to: remote) else {
+      statistics.ip.noRoute += 1
+      throw .noRoute(to: remote)
+    }
     if let address {
       // Nobody outside can answer a loopback address.
       guard !address.isLoopback else { throw .noRoute(to: remote) }

@@ -12,6 +12,7 @@ extension Stack {
     // RFC 9293 §3.9.2.3 MUST-57, and not for SYN alone.
     guard !arrival.isBroadcast else {
       statistics.tcp.segmentsDropped += 1
+      statistics.tcp.drops[.invalidDestination] += 1
       if observing {
         observeDatagram(arrival, .other, length: segment.byteCount, dropped: .invalidDestination)
       }
@@ -28,6 +29,7 @@ extension Stack {
       !TCPHeader.hasValidChecksum(segment, source: arrival.source, destination: arrival.destination)
     {
       statistics.tcp.malformed += 1
+      statistics.tcp.badChecksums += 1
       // What the header says may be what was damaged, but a trace can show it.
       return note(.badChecksum, tuple, parsed.header, payloadLength: parsed.payload.count)
     }
@@ -49,7 +51,10 @@ extension Stack {
   mutating func note(
     _ dropped: DropReason?, _ tuple: FourTuple, _ header: TCPHeader, payloadLength: Int
   ) {
-    if dropped != nil { statistics.tcp.segmentsDropped += 1 }
+    if let dropped {
+      statistics.tcp.segmentsDropped += 1
+      statistics.tcp.drops[dropped] += 1
+    }
     guard observing else { return }
     let record = SegmentRecord(tuple: tuple, header: header, payloadLength: payloadLength)
     if let dropped { observe(.segmentDropped(record, dropped)) } else { observe(.segmentReceived(record)) }

@@ -159,6 +159,7 @@ extension Stack {
         readyHandshakes.remove(index)
         handshakeDeadlines.remove(index)
       case .abandon:
+        statistics.tcp.handshakesAbandoned += 1
         // The client never answered. RFC 9293 §3.10.8: the user of a passive open isn't told.
         endHandshake(key, as: .listen)
       }
@@ -192,11 +193,15 @@ extension Stack {
   private mutating func count(_ plan: SegmentPlan) {
     statistics.tcp.segmentsSent += 1
     switch plan.purpose {
-    case .retransmission: statistics.tcp.segmentsRetransmitted += 1
+    case .retransmission(_, _, let cause):
+      statistics.tcp.segmentsRetransmitted += 1
+      if cause == .timeout { statistics.tcp.retransmissionTimeouts += 1 }
     case .reset: statistics.tcp.resetsSent += 1
-    case .synchronize, .synchronizeAcknowledge, .data, .finish, .acknowledgment, .windowUpdate,
-      .tailLossProbe, .zeroWindowProbe, .keepAlive:
-      break
+    case .tailLossProbe: statistics.tcp.tailLossProbesSent += 1
+    case .zeroWindowProbe: statistics.tcp.windowProbesSent += 1
+    case .keepAlive: statistics.tcp.keepAlivesSent += 1
+    case .acknowledgment(let reason): if reason == .challenge { statistics.tcp.challengesSent += 1 }
+    case .synchronize, .synchronizeAcknowledge, .data, .finish, .windowUpdate: break
     }
   }
 

@@ -26,6 +26,7 @@ import SockeyeWire
 /// - `application`: `act`, and `endpoint`, `port`, `length`, `text` or `reason` as it needs
 /// - `host-died`, `host-restarted`
 /// - `remark`: `text`
+/// - `statistics`: `host-counters`, `ip`, `tcp`, `udp`, `icmp`, each an object
 /// - `narration`: `text`, and no `host`
 ///
 /// Sequence numbers are absolute. `flags` are as tcpdump prints them, such as `[S.]` for SYN and ACK.

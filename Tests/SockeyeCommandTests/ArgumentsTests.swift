@@ -75,7 +75,7 @@ import Testing
   @Test func wholeCommandLinesAreCheckedBeforeAnythingIsDone() {
     let wrong = [
       ["serve", "--bytes", "5"], ["serve", "--mode", "x"], ["serve", "--tun", "a/b"],
-      ["serve", "--mtu", "67"],
+      ["serve", "--mtu", "67"], ["serve", "--statistics", "xml"],
       ["serve", "--mtu", "576", "--address", "fd00::2/64"], ["serve", "--backlog", "0"], ["connect"],
       ["connect", "10.0.0.1"], ["connect", "127.0.0.1", "80"], ["ping"],
       ["ping", "10.0.0.1", "--count", "0"],

@@ -2,6 +2,8 @@
 
 import Foundation
 import SockeyeSimulator
+import SockeyeStack
+import SockeyeTCP
 import SockeyeTrace
 import Testing
 
@@ -69,6 +71,61 @@ import Testing
     let objects = try objects(bytes)
     #expect(objects.count == timeline.entries.count)
     #expect(objects.allSatisfy { $0["event"] is String })
+  }
+
+  /// A host with every counter at a number of its own.
+  private var counters: (HostStatistics, HostOccupancy) {
+    var statistics = HostStatistics()
+    statistics.framesReceived = 1
+    statistics.ip.martian = 2
+    statistics.tcp.cookiesAccepted = 3
+    statistics.udp.noPort = 4
+    statistics.icmp.suppressed = 5
+    return (statistics, Stack(configuration: StackConfiguration(keys: StackKeys(seed: 1))).occupancy)
+  }
+
+  @Test func countersAreOneObjectWithAllOfThem() throws {
+    let (statistics, occupancy) = counters
+    var bytes: [UInt8] = []
+    TraceJSON.append(statistics, occupancy, nanoseconds: 7, host: "server", to: &bytes)
+    let object = try #require(objects(bytes).first)
+    #expect(object["event"] as? String == "statistics")
+    #expect(object["host"] as? String == "server")
+    #expect(object["time"] as? Int == 7)
+    var groups: [String: [String: Any]] = [:]
+    for name in ["host-counters", "ip", "tcp", "udp", "icmp"] {
+      groups[name] = try #require(object[name] as? [String: Any])
+    }
+    #expect(groups["host-counters"]?["frames-received"] as? Int == 1)
+    #expect(groups["host-counters"]?["memory-budget"] as? Int == 256 << 20)
+    #expect(groups["ip"]?["martian"] as? Int == 2)
+    #expect(groups["tcp"]?["cookies-accepted"] as? Int == 3)
+    #expect(groups["udp"]?["no-port"] as? Int == 4)
+    #expect(groups["icmp"]?["suppressed"] as? Int == 5)
+    let dropped = try #require(groups["tcp"]?["dropped"] as? [String: Int])
+    #expect(dropped.count == DropReason.allCases.count)
+    // None is forgotten: as many keys as there are fields.
+    #expect(groups["ip"]?.count == Mirror(reflecting: statistics.ip).children.count)
+    #expect(groups["tcp"]?.count == Mirror(reflecting: statistics.tcp).children.count)
+    #expect(groups["udp"]?.count == Mirror(reflecting: statistics.udp).children.count)
+    #expect(groups["icmp"]?.count == Mirror(reflecting: statistics.icmp).children.count)
+    let host =
+      Mirror(reflecting: statistics).children.count - 4 + Mirror(reflecting: occupancy).children.count
+    #expect(groups["host-counters"]?.count == host)
+  }
+
+  @Test func countersAreLinesWithoutTheZeroes() throws {
+    let (statistics, occupancy) = counters
+    var bytes: [UInt8] = []
+    StatisticsText.append(statistics, occupancy, to: &bytes)
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        "host:", "    1 frames received", "    268435456 bytes of memory may be used", "ip:",
+        "    2 packets with impossible addresses", "tcp:", "    3 SYN cookies that came back", "udp:",
+        "    4 datagrams to ports that nobody has bound", "icmp:",
+        "    5 messages left out by the rate limit",
+      ])
   }
 
   @Test(arguments: ["quote \" backslash \\ slash /", "line\nbreak\ttab\r\u{0}\u{1F}", "服务器连接成功! 🐟", ""])
