@@ -105,6 +105,7 @@ extension Connection {
       return
     }
     repair.copies -= 1
+    if !repair.afterTimeout { scoreboard.rack.overtakingShown() }
     scoreboard.repair = repair
   }
 
@@ -115,7 +116,7 @@ extension Connection {
   ///   - inflight: of these, what the peer did not hold before the ACK that showed the loss.
   private mutating func beginRecovery(flight: Int, inflight: Int, at now: Instant) {
     statistics.fastRecoveries += 1
-    scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next)
+    scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next, afterTimeout: false)
     congestion.lossDetected(flight: max(min(flight, congestion.congestionWindow), payloadLimit), at: now)
     scoreboard.reduction.begin(flight: inflight)
     recovery.begin(recover: send.next)
@@ -151,6 +152,7 @@ extension Connection {
       scoreboard.repair?.firstStamp = nil
     }
     guard isNeedless else { return }
+    if !repair.afterTimeout { scoreboard.rack.overtakingShown() }
     scoreboard.repair = nil
     statistics.spuriousRecoveries += 1
     scoreboard.log.forgetLosses()
@@ -334,7 +336,7 @@ extension Connection {
     scoreboard.log.forgetSacks()
     scoreboard.rack.timedOut(in: &scoreboard.log, window: reorderingWindow, at: now)
     scoreboard.probe = nil
-    scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next)
+    scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next, afterTimeout: true)
   }
 }
 

@@ -30,6 +30,7 @@ enum Constants {
   static let timeoutAfterLostSynchronize: Interval = .seconds(3)
   /// Granularity of the retransmission clock (RFC 6298 §2.3).
   static let clockGranularity: Interval = .milliseconds(1)
-  /// Separate pieces kept of a stream with holes; more would let a sender of crumbs use memory and time.
-  static let reassemblyRanges = 64
+  /// Separate pieces kept of a stream with holes; more would let a sender of crumbs use memory and time. A queue that
+  /// overflows in slow start drops every second segment, so that a large window breaks into hundreds.
+  static let reassemblyRanges = 1024
 }

@@ -108,6 +108,9 @@ struct RackDetector: Sendable, Equatable {
     persistence = Self.memory
   }
 
+  /// A copy turned out to be needless though no timer had run out: the original was only overtaken.
+  mutating func overtakingShown() { reorderingSeen = true }
+
   /// SND.UNA has moved.
   @inline(__always)
   mutating func acknowledged(_ unacknowledged: SequenceNumber) {

@@ -18,23 +18,31 @@ struct Reassembly: Sendable {
   /// Whether a piece from `start` to `end` can be noted within the bound.
   func hasRoom(from start: SequenceNumber, to end: SequenceNumber) -> Bool {
     if pieces.count < Constants.reassemblyRanges { return true }
-    for piece in pieces where piece.start <= end && start <= piece.end { return true }
-    return false
+    let first = firstIndex(endingAtOrAfter: start)
+    return first < pieces.count && pieces[first].start <= end
+  }
+
+  private func firstIndex(endingAtOrAfter sequence: SequenceNumber) -> Int {
+    var low = 0
+    var high = pieces.count
+    while low < high {
+      let middle = (low + high) / 2
+      if pieces[middle].end >= sequence { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 
   /// The first part of `start..<end` that is held.
   func firstHeld(from start: SequenceNumber, to end: SequenceNumber) -> Piece? {
-    for piece in pieces where piece.end > start {
-      guard piece.start < end else { return nil }
-      return Piece(start: .later(piece.start, start), end: .earlier(piece.end, end))
-    }
-    return nil
+    let first = firstIndex(endingAtOrAfter: start + 1)
+    guard first < pieces.count, pieces[first].start < end else { return nil }
+    return Piece(start: .later(pieces[first].start, start), end: .earlier(pieces[first].end, end))
   }
 
   /// The piece that holds the octet at `sequence`.
   func piece(around sequence: SequenceNumber) -> Piece? {
-    for piece in pieces where piece.start <= sequence && sequence < piece.end { return piece }
-    return nil
+    let index = firstIndex(endingAtOrAfter: sequence + 1)
+    return index < pieces.count && pieces[index].start <= sequence ? pieces[index] : nil
   }
 
   /// Calls `body` with each part of `start..<end` that is not held yet, in order.
@@ -42,9 +50,9 @@ struct Reassembly: Sendable {
     from start: SequenceNumber, to end: SequenceNumber, _ body: (SequenceNumber, SequenceNumber) -> Void
   ) {
     var cursor = start
-    for piece in pieces {
+    for index in firstIndex(endingAtOrAfter: start + 1)..<pieces.count {
+      let piece = pieces[index]
       if piece.start >= end { break }
-      if piece.end <= cursor { continue }
       if cursor < piece.start { body(cursor, piece.start) }
       cursor = piece.end
     }
@@ -54,8 +62,7 @@ struct Reassembly: Sendable {
   /// Notes `start..<end` as held, joined with what it touches.
   mutating func insert(from start: SequenceNumber, to end: SequenceNumber) {
     var merged = Piece(start: start, end: end)
-    var first = 0
-    while first < pieces.count, pieces[first].end < start { first += 1 }
+    let first = firstIndex(endingAtOrAfter: start)
     var last = first
     while last < pieces.count, pieces[last].start <= end {
       if pieces[last].start < merged.start { merged.start = pieces[last].start }
@@ -103,9 +110,7 @@ struct Reassembly: Sendable {
     for index in 0..<recent.count {
       if blocks.count >= limit { return blocks }
       let edge = recent[index].left
-      for piece in pieces where piece.start <= edge && edge < piece.end {
-        _ = blocks.append(SACKBlock(left: piece.start, right: piece.end))
-      }
+      if let piece = piece(around: edge) { _ = blocks.append(SACKBlock(left: piece.start, right: piece.end)) }
     }
     for piece in pieces {
       if blocks.count >= limit { return blocks }

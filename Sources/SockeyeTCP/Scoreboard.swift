@@ -18,6 +18,8 @@ struct Repair: Sendable, Equatable {
   /// SND.UNA and SND.NXT when it began.
   let begin: SequenceNumber
   let recover: SequenceNumber
+  /// The retransmission timer began it, and not a segment that was overdue.
+  let afterTimeout: Bool
   /// One past the first copy, and the timestamp that it carried (RFC 3522 §3.2).
   var firstEnd: SequenceNumber?
   var firstStamp: UInt32?
