@@ -21,7 +21,7 @@ enum BulkText {
     add(
       "queueing delay",
       "mean \(QuantityText.time(delay.mean)), 99 % within \(QuantityText.time(delay.percentile(99)))")
-    add("on the way", fates(report.dataLink, report.acknowledgmentLink))
+    add("on the way", fates(report))
     if report.flows.count > 1 {
       add("Jain's index", QuantityText.decimal(report.fairness, of: 1_000_000, places: 4))
       lines += [""] + report.flows.enumerated().map { flow($0 + 1, $1, of: report.configuration) }
@@ -66,7 +66,8 @@ enum BulkText {
       + (count > 0 ? ", \(QuantityText.count(spurious)) of them spurious" : "")
   }
 
-  private static func fates(_ data: LinkStatistics, _ acknowledgments: LinkStatistics) -> String {
+  private static func fates(_ report: BulkReport) -> String {
+    let (data, acknowledgments) = (report.dataLink, report.acknowledgmentLink)
     var parts = [
       "\(QuantityText.count(data.lost)) lost",
       "\(QuantityText.count(data.queueDrops)) dropped by the full queue",
@@ -78,6 +79,7 @@ enum BulkText {
     add(data.duplicated, "duplicated")
     add(data.corrupted, "corrupted")
     add(data.marked, "marked")
+    add(report.refused, "refused by the receiver")
     add(acknowledgments.lost + acknowledgments.queueDrops, "acknowledgments lost")
     return parts.joined(separator: ", ")
   }
@@ -118,6 +120,7 @@ enum BulkText {
     bytes.appendJSON("segments", report.segments)
     bytes.appendJSON("retransmitted", report.retransmitted)
     bytes.appendJSON("spurious", report.spurious)
+    bytes.appendJSON("refused", report.refused)
     bytes.appendJSON("timeouts", report.timeouts)
     bytes.appendJSON("jain", millionths: report.fairness)
     append("data-link", report.dataLink, to: &bytes)
@@ -174,6 +177,7 @@ enum BulkText {
     bytes.appendJSON("segments", flow.segments)
     bytes.appendJSON("retransmitted", flow.retransmitted)
     bytes.appendJSON("spurious", flow.spurious)
+    bytes.appendJSON("refused", flow.refused)
     bytes.appendJSON("timeouts", flow.timeouts)
     if let status = flow.status {
       bytes.appendJSON("congestion-window", status.congestionWindow)

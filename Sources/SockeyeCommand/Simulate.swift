@@ -45,21 +45,24 @@ struct SimulateBulk: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("How much each flow sends.", valueName: "size"), transform: Arguments.transferSize)
+    help: ArgumentHelp("How much each flow sends. (default: 50MB)", valueName: "size"),
+    transform: Arguments.transferSize)
   var bytes: UInt64 = 50_000_000
 
   @Option(
-    help: ArgumentHelp("Propagation there and back.", valueName: "time"), transform: Arguments.roundTrip)
+    help: ArgumentHelp("Propagation there and back. (default: 100ms)", valueName: "time"),
+    transform: Arguments.roundTrip)
   var rtt: Interval = .milliseconds(100)
 
   @Option(
-    help: ArgumentHelp("Of the link in each direction, IP headers counted.", valueName: "rate"),
+    help: ArgumentHelp(
+      "Of the link in each direction, IP headers counted. (default: 100mbit)", valueName: "rate"),
     transform: Arguments.rate)
   var rate: UInt64 = 100_000_000
 
   @Option(
     help: ArgumentHelp(
-      "What may wait for the link: times rate × rtt (1bdp, at least a packet), a size, or packets (100p).",
+      "What may wait for the link: times rate × rtt (1bdp, at least a packet), a size, or packets (100p). (default: 1bdp)",
       valueName: "queue"), transform: Arguments.queue)
   var queue: BottleneckQueue = .bandwidthDelay(millionths: 1_000_000)
 
@@ -99,7 +102,8 @@ struct SimulateBulk: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The congestion control: \(Arguments.algorithmNames).", valueName: "algorithm"),
+      "The congestion control: \(Arguments.algorithmNames). (default: \(TCPConfiguration().congestionControl.name))",
+      valueName: "algorithm"),
     transform: Arguments.algorithm)
   var congestion: CongestionControlAlgorithm = TCPConfiguration().congestionControl
 
@@ -111,6 +115,12 @@ struct SimulateBulk: ParsableCommand {
 
   @Option(help: ArgumentHelp("Write what the sender sends and receives as pcapng.", valueName: "file"))
   var pcap: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Draw congestion window, bytes in flight, round trip and sequence over time as SVG.", valueName: "file")
+  )
+  var plot: String?
 
   /// What is to be simulated.
   var simulated: BulkConfiguration {
@@ -135,13 +145,14 @@ struct SimulateBulk: ParsableCommand {
   }
 
   func run() throws {
-    let simulation = BulkSimulation(simulated, isCapturing: pcap != nil)
+    let simulation = BulkSimulation(simulated, isRecording: plot != nil, isCapturing: pcap != nil)
     if let pcap {
       try capture(simulation, to: pcap)
     } else {
       while simulation.step() {}
     }
     let report = simulation.report()
+    if let plot { try draw(report, simulation.flowRecordings, to: plot) }
     if json {
       try Descriptor.standardOutput.writeAll(BulkText.json(report))
     } else {
@@ -154,12 +165,7 @@ struct SimulateBulk: ParsableCommand {
 
   /// Runs the simulation and writes the capture as it grows.
   private func capture(_ simulation: BulkSimulation, to path: String) throws {
-    let file: OutputFile
-    do throws(SystemError) {
-      file = try OutputFile(path: path)
-    } catch {
-      throw Failure("--pcap \(path): \(error.reason)", status: .cannotCreate)
-    }
+    let file = try Self.file(path, for: "--pcap")
     do throws(SystemError) {
       while simulation.step() {
         if simulation.capturedCount >= 1 << 18 { try file.descriptor.writeAll(simulation.takeCapture()) }
@@ -167,6 +173,23 @@ struct SimulateBulk: ParsableCommand {
       try file.descriptor.writeAll(simulation.takeCapture())
     } catch {
       throw Failure("--pcap \(path): \(error.reason)", status: .inputOutput)
+    }
+  }
+
+  private func draw(_ report: BulkReport, _ recordings: [BulkFlowRecording], to path: String) throws {
+    let file = try Self.file(path, for: "--plot")
+    do throws(SystemError) {
+      try file.descriptor.writeAll(BulkPlot.document(report, recordings))
+    } catch {
+      throw Failure("--plot \(path): \(error.reason)", status: .inputOutput)
+    }
+  }
+
+  private static func file(_ path: String, for option: String) throws -> OutputFile {
+    do throws(SystemError) {
+      return try OutputFile(path: path)
+    } catch {
+      throw Failure("\(option) \(path): \(error.reason)", status: .cannotCreate)
     }
   }
 

@@ -19,6 +19,7 @@ struct WireText: Sendable {
   private(set) var segments: UInt64 = 0
   private(set) var retransmitted: UInt64 = 0
   private(set) var spurious: UInt64 = 0
+  private(set) var refused: UInt64 = 0
 
   mutating func synchronize(_ sequence: SequenceNumber) { first = sequence + 1 }
 
@@ -48,7 +49,10 @@ struct WireText: Sendable {
   mutating func willArrive(_ range: Range<UInt64>) { reaching.insert(range) }
 
   /// It has arrived, and the receiver had no room for it.
-  mutating func wasRefused(_ range: Range<UInt64>) { reaching.remove(range) }
+  mutating func wasRefused(_ range: Range<UInt64>) {
+    refused += 1
+    reaching.remove(range)
+  }
 
   /// It has arrived, and the receiver keeps it.
   /// - Returns: how many of its octets were not there.
@@ -151,7 +155,8 @@ final class BulkFlow {
   func report(start: Instant, end: Instant) -> BulkFlowReport {
     BulkFlowReport(
       algorithm: algorithm, delivered: delivered, elapsed: (deliveredAt ?? end) - start,
-      segments: text.segments, retransmitted: text.retransmitted, spurious: text.spurious, status: status,
+      segments: text.segments, retransmitted: text.retransmitted, spurious: text.spurious,
+      refused: text.refused, status: status,
       failure: failure)
   }
 }

@@ -75,9 +75,11 @@ public struct BulkRecording: Sendable, Equatable {
   /// Whether it is time for a sample.
   func isDue(at now: Instant) -> Bool { now >= next }
 
-  /// Takes a sample of each transfer.
-  mutating func add(_ samples: [BulkSample], at now: Instant) {
-    for (flow, sample) in samples.enumerated() { flows[flow].samples.append(sample) }
+  /// Takes a sample of each transfer that isn't over.
+  mutating func add(_ samples: [BulkSample?], at now: Instant) {
+    for (flow, sample) in samples.enumerated() {
+      if let sample { flows[flow].samples.append(sample) }
+    }
     next = now + interval
   }
 }

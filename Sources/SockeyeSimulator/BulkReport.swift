@@ -31,6 +31,9 @@ public struct BulkFlowReport: Sendable, Equatable {
   /// Of these, the ones that were needless: all of their text had reached the receiver, or was on a way on which it
   /// did, when they were sent.
   public let spurious: UInt64
+  /// Segments with new text that arrived unharmed and were not taken: the receiver keeps a bounded number of pieces above
+  /// a gap (`DropReason.reassemblyFull`), and none with a timestamp of before (RFC 7323 §5.3).
+  public let refused: UInt64
   /// How the sender's connection stood at its end, with its own counters.
   public let status: ConnectionStatus?
   public let failure: BulkFailure?
@@ -71,6 +74,7 @@ public struct BulkReport: Sendable, Equatable {
   public var segments: UInt64 { flows.reduce(0) { $0 + $1.segments } }
   public var retransmitted: UInt64 { flows.reduce(0) { $0 + $1.retransmitted } }
   public var spurious: UInt64 { flows.reduce(0) { $0 + $1.spurious } }
+  public var refused: UInt64 { flows.reduce(0) { $0 + $1.refused } }
   public var timeouts: UInt64 { flows.reduce(0) { $0 + $1.timeouts } }
   /// Jain's index of what each transfer had delivered when the first was done, in millionths.
   public var fairness: UInt64 { Ratio.fairness(deliveredTogether) }

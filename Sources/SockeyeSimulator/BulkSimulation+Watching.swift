@@ -12,17 +12,17 @@ extension BulkSimulation {
 
   func takeSamples() {
     guard recording?.isDue(at: now) == true else { return }
-    var samples: [BulkSample] = []
-    for flow in flows {
-      guard let status = (try? sender.stack.status(of: flow.sender)) ?? flow.status else { continue }
-      samples.append(
-        BulkSample(
-          at: now, congestionWindow: status.congestionWindow, inFlight: status.outstanding,
-          roundTrip: status.smoothedRoundTrip, sent: flow.text.sent,
-          acknowledged: status.statistics.bytesAcknowledged))
-    }
-    // One of each flow, or a sample would be another's.
-    if samples.count == flows.count { recording?.add(samples, at: now) }
+    var samples: [BulkSample?] = []
+    for flow in flows { samples.append(flow.isOver ? nil : sample(of: flow)) }
+    recording?.add(samples, at: now)
+  }
+
+  private func sample(of flow: BulkFlow) -> BulkSample? {
+    guard let status = try? sender.stack.status(of: flow.sender) else { return nil }
+    return BulkSample(
+      at: now, congestionWindow: status.congestionWindow, inFlight: status.outstanding,
+      roundTrip: status.smoothedRoundTrip, sent: flow.text.sent,
+      acknowledged: status.statistics.bytesAcknowledged)
   }
 
   // MARK: Capture
