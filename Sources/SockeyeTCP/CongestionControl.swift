@@ -35,6 +35,16 @@ protocol CongestionControlling: Sendable {
   mutating func congestionExperienced(flight: Int, _ window: inout CongestionWindow, at now: Instant)
   /// The segment size has changed; the window has followed.
   mutating func segmentSizeChanged(_ window: CongestionWindow)
+  /// A segment was taken for lost.
+  mutating func segmentLost(_ segment: LostSegment, _ window: CongestionWindow, at now: Instant)
+  /// Nothing was in the network for want of something to send, and now a segment leaves.
+  mutating func resumed(_ window: inout CongestionWindow, at now: Instant)
+}
+
+extension CongestionControlling {
+  // To an algorithm without a model of the path one loss is as good as another, and a pause is none.
+  mutating func segmentLost(_ segment: LostSegment, _ window: CongestionWindow, at now: Instant) {}
+  mutating func resumed(_ window: inout CongestionWindow, at now: Instant) {}
 }
 
 /// The algorithm in use: a closed enum, so that every call is dispatched statically. What all of them need stands
@@ -43,6 +53,7 @@ struct CongestionControl: Sendable {
   private enum Algorithm: Sendable {
     case newReno(NewReno)
     case cubic(Cubic)
+    case bbr(BBR)
   }
   private var algorithm: Algorithm
   private var window: CongestionWindow
@@ -58,6 +69,23 @@ struct CongestionControl: Sendable {
     }
   }
 
+  /// BBR, which needs delivery rates, lost segments one by one and a sender that keeps to its pace. No configuration
+  /// offers it yet.
+  ///
+  /// - Parameter segmentSize: SMSS, octets.
+  init(bbr segmentSize: Int) {
+    window = CongestionWindow(segment: segmentSize, synchronizeLost: false)
+    algorithm = .bbr(BBR())
+  }
+
+  /// BBR's model of the path, while BBR is in use.
+  var bbr: BBR? {
+    switch algorithm {
+    case .newReno, .cubic: nil
+    case .bbr(let state): state
+    }
+  }
+
   /// cwnd, octets: the caller never has more in the network.
   var congestionWindow: Int { window.size }
 
@@ -68,11 +96,35 @@ struct CongestionControl: Sendable {
   var initialWindow: Int { window.initial }
 
   /// RW, octets: the window to use after a silence longer than an RTO (RFC 5681 §4.1).
-  var restartWindow: Int { window.restartSize }
+  var restartWindow: Int {
+    switch algorithm {
+    case .newReno, .cubic: window.restartSize
+    case .bbr: window.size
+    }
+  }
 
   /// Octets a second at which segments leave, if the caller spreads them; nil: as fast as the window allows.
   func pacingRate(smoothedRoundTrip: Interval?) -> Int? {
-    smoothedRoundTrip.map { window.pacingRate(smoothedRoundTrip: $0) }
+    switch algorithm {
+    case .newReno, .cubic: smoothedRoundTrip.map { window.pacingRate(smoothedRoundTrip: $0) }
+    case .bbr(let state): state.pacingRate(smoothedRoundTrip, window)
+    }
+  }
+
+  /// The algorithm sets its window in recovery too; otherwise ssthresh is what recovery reduces the flight to (RFC 9937).
+  var setsWindowInRecovery: Bool {
+    switch algorithm {
+    case .newReno, .cubic: false
+    case .bbr: true
+    }
+  }
+
+  /// The algorithm holds the sender back to look at the path: what is sent now counts as application-limited.
+  var isLimitingItself: Bool {
+    switch algorithm {
+    case .newReno, .cubic: false
+    case .bbr(let state): state.isLimitingItself
+    }
   }
 
   /// Data was delivered, in or out of recovery. Call it once for each ACK, before the segments that it lets go.
@@ -84,6 +136,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.acknowledged(sample, &window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.acknowledged(sample, &window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
@@ -98,6 +153,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.lossDetected(flight: flight, &window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.lossDetected(flight: flight, &window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
@@ -110,6 +168,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.recoveryEnded(flight: flight, &window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.recoveryEnded(flight: flight, &window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
@@ -122,6 +183,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.timedOut(flight: flight, again: again, &window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.timedOut(flight: flight, again: again, &window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
@@ -135,6 +199,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.spuriousLoss(&window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.spuriousLoss(&window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
@@ -147,11 +214,39 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.congestionExperienced(flight: flight, &window, at: now)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.congestionExperienced(flight: flight, &window, at: now)
+      algorithm = .bbr(state)
     }
   }
 
   /// Nothing was sent for longer than an RTO (RFC 5681 §4.1), and now something is.
-  mutating func restartedAfterIdle() { window.restart() }
+  mutating func restartedAfterIdle() {
+    switch algorithm {
+    case .newReno, .cubic: window.restart()
+    case .bbr: break
+    }
+  }
+
+  /// Nothing was in the network for want of something to send, and now a segment leaves.
+  mutating func resumed(at now: Instant) {
+    switch algorithm {
+    case .newReno, .cubic: break
+    case .bbr(var state):
+      state.resumed(&window, at: now)
+      algorithm = .bbr(state)
+    }
+  }
+
+  /// A segment was taken for lost. Call it for each, before the ACK that told is given to `acknowledged`.
+  mutating func segmentLost(_ segment: LostSegment, at now: Instant) {
+    switch algorithm {
+    case .newReno, .cubic: break
+    case .bbr(var state):
+      state.segmentLost(segment, window, at: now)
+      algorithm = .bbr(state)
+    }
+  }
 
   /// SMSS is `size` octets now.
   mutating func segmentSizeChanged(to size: Int) {
@@ -164,6 +259,9 @@ struct CongestionControl: Sendable {
     case .cubic(var state):
       state.segmentSizeChanged(window)
       algorithm = .cubic(state)
+    case .bbr(var state):
+      state.segmentSizeChanged(window)
+      algorithm = .bbr(state)
     }
   }
 }

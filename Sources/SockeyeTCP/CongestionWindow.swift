@@ -88,6 +88,11 @@ struct CongestionWindow: Sendable, Equatable {
     size = min(max(size, octets), Self.limit)
   }
 
+  /// The window as an algorithm computes it that follows a model of the path and no rule of growth.
+  mutating func set(to octets: Int) {
+    size = min(max(octets, segment), Self.limit)
+  }
+
   // MARK: Shrinking
 
   /// FlightSize as a loss is to be reckoned with: of a window that was not used for a while, what the path is known to

@@ -15,6 +15,8 @@ struct PathModel {
   var propagation: Interval
   /// Octets that can wait.
   var queue: Int
+  /// Octets a second that the application writes; nil: as much as the window takes.
+  var applicationRate: Int?
   /// The sender spreads its segments at the algorithm's rate.
   var isPaced = false
   /// The ACKs tell how long the round trip took.
@@ -31,19 +33,35 @@ struct PathModel {
   private(set) var flight = 0
   private(set) var isRecovering = false
   private(set) var smoothedRoundTrip: Interval?
-  private(set) var longestRoundTrip = Interval.zero
+  /// The last one measured, and the sum of all.
+  private(set) var roundTrip = Interval.zero
+  private(set) var roundTripSum = Interval.zero
   private var random = SeededGenerator(seed: 1)
   private var outstanding: [Packet] = []
   private var number = 0
   private var recoverUpTo = 0
   private var busyUntil = Instant.zero
   private var mayLeaveAt = Instant.zero
+  /// C.first_send_time, C.delivered_time and C.app_limited of the delivery-rate sampler.
+  private var firstSentAt = Instant.zero
+  private var deliveredAt = Instant.zero
+  private var limitedUntil = 0
+  /// What the application has written and was not sent, and until when.
+  private var unsent = 0
+  private var writtenUntil = Instant.zero + .seconds(1)
 
   private struct Packet {
     var number: Int
     var sentAt: Instant
     /// When its ACK arrives; nil when it is lost on the way.
     var acknowledgedAt: Instant?
+    /// How the sampler stood when it left.
+    var delivered: Int
+    var deliveredAt: Instant
+    var firstSentAt: Instant
+    var isApplicationLimited: Bool
+    var flight: Int
+    var lost: Int
   }
 
   init(
@@ -69,16 +87,20 @@ struct PathModel {
       sendAllowed()
       let acknowledgment = outstanding.first { $0.acknowledgedAt != nil }?.acknowledgedAt
       var next = acknowledgment ?? (now + .seconds(1))
-      if isPaced, hasRoom { next = min(next, max(mayLeaveAt, now + .nanoseconds(1))) }
+      if isPaced, hasRoom, hasText { next = min(next, max(mayLeaveAt, now + .nanoseconds(1))) }
+      if !hasText, let applicationRate {
+        next = min(next, now + duration(of: segment - unsent, at: applicationRate) + .nanoseconds(1))
+      }
       if next > end {
         now = end
         return condition(self)
       }
       now = next
+      write()
       if next == acknowledgment {
         acknowledge()
         if condition(self) { return true }
-      } else if acknowledgment == nil, !outstanding.isEmpty, !(isPaced && hasRoom) {
+      } else if acknowledgment == nil, !outstanding.isEmpty, !(hasText && isPaced && hasRoom), hasText {
         timeOut()
       }
     }
@@ -88,8 +110,24 @@ struct PathModel {
 
   private var hasRoom: Bool { flight + segment <= control.congestionWindow }
 
+  private var hasText: Bool { applicationRate == nil || unsent >= segment }
+
+  private mutating func write() {
+    if let applicationRate {
+      let written = Int((now - writtenUntil).nanoseconds * Int64(applicationRate) / 1_000_000_000)
+      unsent += written
+      writtenUntil += duration(of: written, at: applicationRate)
+    } else {
+      writtenUntil = now
+    }
+  }
+
   private mutating func sendAllowed() {
     while hasRoom {
+      guard hasText else {
+        limitedUntil = max(delivered + flight, 1)
+        return
+      }
       if isPaced {
         guard mayLeaveAt <= now else { return }
         if let pace = control.pacingRate(smoothedRoundTrip: smoothedRoundTrip) {
@@ -105,10 +143,18 @@ struct PathModel {
   }
 
   private mutating func sendOne() {
-    var packet = Packet(number: number, sentAt: now)
+    if flight == 0 {
+      if limitedUntil > 0 { control.resumed(at: now) }
+      firstSentAt = now
+      deliveredAt = now
+    }
+    flight += segment
+    var packet = Packet(
+      number: number, sentAt: now, delivered: delivered, deliveredAt: deliveredAt, firstSentAt: firstSentAt,
+      isApplicationLimited: limitedUntil > 0, flight: flight, lost: lost)
     number += 1
     sent += segment
-    flight += segment
+    if applicationRate != nil { unsent -= segment }
     if !isDropped() {
       busyUntil = max(busyUntil, now) + duration(of: segment, at: rate)
       packet.acknowledgedAt = busyUntil + propagation
@@ -134,11 +180,13 @@ struct PathModel {
     let before = flight
     let measured = now - packet.sentAt
     let sample = measuresRoundTrips ? measured : nil
-    longestRoundTrip = max(longestRoundTrip, measured)
+    roundTrip = measured
+    roundTripSum += measured
     smoothedRoundTrip = smoothedRoundTrip.map { ($0 * 7 + measured) / 8 } ?? measured
     flight -= segment
     delivered += segment
     let newlyLost = findLosses(before: packet.number)
+    let rate = sampleRate(packet)
     if isRecovering, (outstanding.first?.number ?? number) >= recoverUpTo {
       isRecovering = false
       control.recoveryEnded(flight: flight, at: now)
@@ -147,8 +195,21 @@ struct PathModel {
       AcknowledgmentSample(
         newlyAcknowledged: segment, flightBefore: before, flight: flight, roundTrip: sample,
         smoothedRoundTrip: smoothedRoundTrip, acknowledgment: sequence(outstanding.first?.number ?? number),
-        next: sequence(number), newlyLost: newlyLost, isRecovering: isRecovering),
+        next: sequence(number), newlyLost: newlyLost, isRecovering: isRecovering, deliveryRate: rate),
       at: now)
+  }
+
+  /// The sampler of draft-ietf-ccwg-bbr §4.1.2.
+  private mutating func sampleRate(_ packet: Packet) -> DeliveryRateSample {
+    deliveredAt = now
+    firstSentAt = packet.sentAt
+    if control.isLimitingItself { limitedUntil = max(delivered + flight, 1) }
+    if delivered > limitedUntil { limitedUntil = 0 }
+    return DeliveryRateSample(
+      delivered: delivered - packet.delivered,
+      interval: max(packet.sentAt - packet.firstSentAt, deliveredAt - packet.deliveredAt),
+      isApplicationLimited: packet.isApplicationLimited, priorDelivered: UInt64(packet.delivered),
+      flightWhenSent: packet.flight, lost: lost - packet.lost)
   }
 
   /// What was sent three segments before one that arrived is lost.
@@ -160,6 +221,11 @@ struct PathModel {
       octets += segment
       flight -= segment
       lost += segment
+      control.segmentLost(
+        LostSegment(
+          octets: segment, flightWhenSent: first.flight, lostSinceSent: lost - first.lost,
+          isApplicationLimited: first.isApplicationLimited),
+        at: now)
     }
     return octets
   }
