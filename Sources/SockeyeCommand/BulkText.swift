@@ -3,6 +3,7 @@
 
 import SockeyeBytes
 import SockeyeSimulator
+import SockeyeTCP
 import SockeyeTrace
 
 enum BulkText {
@@ -22,6 +23,11 @@ enum BulkText {
       "queueing delay",
       "mean \(QuantityText.time(delay.mean)), 99 % within \(QuantityText.time(delay.percentile(99)))")
     add("on the way", fates(report))
+    let drops = DropReason.allCases.filter { report.receiverDrops[$0] > 0 }
+    if !drops.isEmpty {
+      let texts = drops.map { "\(QuantityText.count(report.receiverDrops[$0])) \($0.explanation)" }
+      add("receiver dropped", texts.joined(separator: ", "))
+    }
     if report.flows.count > 1 {
       add("Jain's index", QuantityText.decimal(report.fairness, of: 1_000_000, places: 4))
       lines += [""] + report.flows.enumerated().map { flow($0 + 1, $1, of: report.configuration) }
@@ -79,7 +85,7 @@ enum BulkText {
     add(data.duplicated, "duplicated")
     add(data.corrupted, "corrupted")
     add(data.marked, "marked")
-    add(report.refused, "refused by the receiver")
+    add(report.refused, "refused with new content")
     add(acknowledgments.lost + acknowledgments.queueDrops, "acknowledgments lost")
     return parts.joined(separator: ", ")
   }
@@ -125,6 +131,11 @@ enum BulkText {
     bytes.appendJSON("jain", millionths: report.fairness)
     append("data-link", report.dataLink, to: &bytes)
     append("acknowledgment-link", report.acknowledgmentLink, to: &bytes)
+    bytes.openJSON("receiver-drops")
+    for reason in DropReason.allCases where report.receiverDrops[reason] > 0 {
+      bytes.appendJSON(reason.explanation, report.receiverDrops[reason])
+    }
+    bytes.closeJSON()
     bytes.openJSONArray("flows")
     for flow in report.flows { append(flow, to: &bytes) }
     bytes.closeJSONArray()

@@ -1,6 +1,7 @@
 // Holds the results of a bulk transfer as whole numbers with their units. How they are printed is the tool's affair.
 
 public import SockeyeBytes
+public import SockeyeStack
 public import SockeyeTCP
 
 /// Why a transfer did not come to its end.
@@ -51,6 +52,8 @@ public struct BulkReport: Sendable, Equatable {
   /// The direction of the data, and that of the acknowledgments.
   public let dataLink: LinkStatistics
   public let acknowledgmentLink: LinkStatistics
+  /// Segments that the receiving host did not use, by reason; copies are among them.
+  public let receiverDrops: DropCounters
   /// From the opening of the connections to the last octet read.
   public let elapsed: Interval
   /// From the arrival of half of all octets, in whatever order, to the last octet read: what a transfer without end would

@@ -312,7 +312,8 @@ public final class BulkSimulation {
     return BulkReport(
       configuration: configuration, flows: flows.map { $0.report(start: .zero, end: end) },
       dataLink: dataLink.statistics, acknowledgmentLink: acknowledgmentLink.statistics,
-      elapsed: end - .zero, secondHalf: halfArrivedAt.map { end - $0 } ?? .zero,
+      receiverDrops: receiver.stack.statistics.tcp.drops, elapsed: end - .zero,
+      secondHalf: halfArrivedAt.map { end - $0 } ?? .zero,
       deliveredTogether: deliveredTogether ?? flows.map { $0.delivered })
   }
 }

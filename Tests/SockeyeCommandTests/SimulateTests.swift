@@ -133,6 +133,15 @@ import Testing
     for word in words { #expect(text.contains(word), "\(word)") }
   }
 
+  @Test func whatTheReceiverDroppedIsNamed() throws {
+    let report = BulkSimulation.run(try parse("--bytes 200kB --rtt 10ms --corrupt 5% --seed 2").simulated)
+    #expect(report.receiverDrops[.badChecksum] > 0)
+    #expect(BulkText.lines(report).contains("\(report.receiverDrops[.badChecksum]) bad checksum"))
+    let object = try JSONSerialization.jsonObject(with: Data(BulkText.json(report))) as? [String: Any]
+    let drops = try #require(object?["receiver-drops"] as? [String: Any])
+    #expect(drops["bad checksum"] as? Int == Int(report.receiverDrops[.badChecksum]))
+  }
+
   @Test func failuresHaveAStatusAndASentence() {
     #expect(SimulateBulk.status(of: .closed(.timedOut)) == .timedOut)
     #expect(SimulateBulk.status(of: .wrongContent(at: 3)) == .software)
