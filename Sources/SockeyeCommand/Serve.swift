@@ -43,7 +43,7 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How many connections may wait to be accepted, and how many handshakes may be under way. (default: 15)",
+      "How many connections may wait to be accepted. (default: 15)",
       valueName: "number"),
     transform: Arguments.backlog)
   var backlog = 15

@@ -235,7 +235,10 @@ extension Stack {
       listen: parameters(at: listener, tuple, over: link, initialSequence: SequenceNumber(0)),
       at: now)
     // RFC 4987 §3.6, RFC 6437 §3: the flow label is that of all later packets, for it comes from the four-tuple.
-    reply(plan, envelope(at: listener, tuple, over: link))
+    guard reply(plan, envelope(at: listener, tuple, over: link)) else {
+      statistics.tcp.synchronizesDropped += 1
+      return
+    }
     listeners[listener].cookiesUntil = now + SynCookies.validity
     statistics.tcp.cookiesSent += 1
   }

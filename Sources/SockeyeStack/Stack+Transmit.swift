@@ -170,12 +170,14 @@ extension Stack {
   // MARK: What belongs to no connection
 
   /// Keeps a segment until the driver has room for it; resets only as many as the host's limit allows.
-  mutating func reply(_ plan: SegmentPlan, _ envelope: Envelope) {
+  /// - Returns: whether it will be sent.
+  @discardableResult
+  mutating func reply(_ plan: SegmentPlan, _ envelope: Envelope) -> Bool {
     if case .reset = plan.purpose, !resetLimit.take(at: now) {
       statistics.tcp.resetsSuppressed += 1
-      return
+      return false
     }
-    replies.append(Reply(plan: plan, envelope: envelope))
+    return replies.append(Reply(plan: plan, envelope: envelope))
   }
 
   private mutating func emitReply(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {

@@ -6,7 +6,15 @@ import SockeyeBytes
 /// A bucket of answers that fills again with time (RFC 5961 §7).
 struct ChallengeLimiter: Sendable, Equatable {
   private var spent: UInt16 = 0
+  /// Milliseconds by which challenges come back later than they might.
+  private let jitter: UInt8
   private var since = Instant.zero
+
+  /// - Parameter secret: what nobody outside knows of this connection. From it comes how fast challenges come back, so that
+  ///   their number in a time tells nothing about another connection.
+  init(secret: UInt32 = 0) {
+    jitter = UInt8(truncatingIfNeeded: secret >> 24)
+  }
 
   /// Takes an answer out of the bucket if there is one.
   mutating func allow(at now: Instant, capacity: UInt16, refill: Interval) -> Bool {
@@ -25,10 +33,10 @@ struct ChallengeLimiter: Sendable, Equatable {
 }
 
 extension ChallengeLimiter {
-  /// Challenges and answers to segments without data: ten, then one every half second (RFC 5961 §7 gives ten
-  /// in five seconds as its example).
+  /// Challenges and answers to segments without data: ten, then one every half to three quarters of a second (RFC 5961
+  /// §7 gives ten in five seconds as its example).
   mutating func allowChallenge(at now: Instant) -> Bool {
-    allow(at: now, capacity: 10, refill: .milliseconds(500))
+    allow(at: now, capacity: 10, refill: .milliseconds(500 + Int(jitter)))
   }
 
   /// Answers to data that is not acceptable, such as retransmissions whose ACK was lost: the peer needs them,

@@ -122,6 +122,7 @@ public struct Connection: ~Copyable {
     self.opening = opening
     self.isPassive = isPassive
     self.timestampOffset = parameters.timestampOffset
+    challenges = ChallengeLimiter(secret: parameters.timestampOffset)
     announcedSegmentSize = parameters.announcedSegmentSize
     peerSegmentSize = parameters.defaultSegmentSize
     segmentLimit = min(

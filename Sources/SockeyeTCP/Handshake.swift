@@ -55,7 +55,7 @@ public struct PassiveHandshake: ~Copyable {
   private var copies: UInt8 = 0
   private var answerRepeat = false
   private var timeout: Interval
-  private var challenges = ChallengeLimiter()
+  private var challenges: ChallengeLimiter
   private var acknowledgeUnacceptable = false
 
   /// - Parameters:
@@ -67,6 +67,7 @@ public struct PassiveHandshake: ~Copyable {
     listen: OpenParameters, header: TCPHeader, payload: RawSpan, heldLimit: Int, at now: Instant
   ) {
     parameters = listen
+    challenges = ChallengeLimiter(secret: listen.timestampOffset)
     peerSequence = header.sequence
     peerOptions = header.options
     peerWindow = header.window
@@ -91,6 +92,7 @@ public struct PassiveHandshake: ~Copyable {
     at now: Instant
   ) {
     parameters = listen
+    challenges = ChallengeLimiter(secret: listen.timestampOffset)
     peerSequence = header.sequence - 1
     peerOptions = options
     // Until the segment's own window is looked at; that of the SYN is not known.

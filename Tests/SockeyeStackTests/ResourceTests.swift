@@ -123,6 +123,32 @@ import Testing
     #expect(try challenges(whileTroubled: true) == idle)
   }
 
+  @Test(.requirement("A-07"))
+  func connectionsGetTheirAnswersBackEachAtATimeOfItsOwn() throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80), backlog: 30)
+    var times: Set<Int> = []
+    for port in 1...30 {
+      let (_, peer) = try host.accepted(listener, from: "10.0.0.2:\(port)")
+      var answers = 0
+      for _ in 0..<100 {
+        host.receive(peer.stray(.rst, peer.sequence + 1))
+        answers += host.sent().count
+      }
+      #expect(answers == 10)
+      var milliseconds = 0
+      while answers == 10, milliseconds < 1000 {
+        milliseconds += 1
+        host.wait(.milliseconds(1))
+        host.receive(peer.stray(.rst, peer.sequence + 1))
+        answers += host.sent().count
+      }
+      #expect(milliseconds >= 500 && milliseconds < 756)
+      times.insert(milliseconds)
+    }
+    #expect(times.count > 20)
+  }
+
   @Test(.requirement("A-08"))
   func anIllTimedFloodIsAnsweredOnlySoOften() throws {
     let host = Host()
