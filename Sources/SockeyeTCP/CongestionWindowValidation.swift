@@ -25,7 +25,7 @@ struct CongestionWindowValidation: Sendable, Equatable {
   mutating func observe(
     _ sample: AcknowledgmentSample, roundEnded: Bool, window: Int, at now: Instant
   ) {
-    acknowledgedInRound += sample.newlyAcknowledged
+    acknowledgedInRound = min(acknowledgedInRound, CongestionWindow.limit) + sample.newlyAcknowledged
     if roundEnded {
       lastPeak = peak
       peak = 0
