@@ -26,6 +26,7 @@ struct BulkPlot {
   private let report: BulkReport
   private let flows: [BulkFlowRecording]
   private let time: PlotAxis
+  private let titleLines: [String]
   private var canvas: SVGCanvas
   private var top = 0
 
@@ -41,7 +42,8 @@ struct BulkPlot {
     flows = Array(recordings.prefix(BulkPlot.flowLimit))
     let end = flows.compactMap { $0.samples.elements.last?.at.nanoseconds }.max() ?? 1
     time = PlotAxis(upTo: end, .time, ticks: 12, endsAtTick: false)
-    let height = 70 + 3 * (BulkPlot.headerHeight + BulkPlot.panelHeight + 24) + 24
+    titleLines = BulkPlot.lines(of: BulkText.title(of: report.configuration))
+    let height = 54 + 17 * titleLines.count + 3 * (BulkPlot.headerHeight + BulkPlot.panelHeight + 24) + 24
     canvas = SVGCanvas(width: BulkPlot.width, height: height, title: BulkText.title(of: report.configuration))
   }
 
@@ -49,9 +51,12 @@ struct BulkPlot {
 
   private mutating func draw() {
     canvas.write("sockeye simulate bulk", at: .pixels(24, 30), size: 17, colour: "#111111", isBold: true)
-    canvas.write(BulkText.title(of: report.configuration), at: .pixels(24, 50), size: 12)
-    canvas.write(summary, at: .pixels(24, 67), size: 12)
-    top = 76
+    top = 50
+    for line in titleLines + [summary] {
+      canvas.write(line, at: .pixels(24, top), size: 12)
+      top += 17
+    }
+    top -= 8
     drawWindows()
     drawRoundTrips()
     drawSequence()
@@ -59,6 +64,20 @@ struct BulkPlot {
     canvas.write(
       "time since the connections were opened (\(time.unitName))",
       at: .pixels((BulkPlot.left + BulkPlot.right) / 2, bottom), anchor: .middle)
+  }
+
+  /// Cuts what is too long for the picture's width behind a comma.
+  static func lines(of title: String) -> [String] {
+    var lines: [String] = []
+    for part in title.split(separator: ",", omittingEmptySubsequences: false) {
+      if let last = lines.last, last.count + part.count < 140 {
+        lines[lines.count - 1] = last + "," + part
+      } else {
+        if !lines.isEmpty { lines[lines.count - 1] += "," }
+        lines.append(String(part.drop { $0 == " " }))
+      }
+    }
+    return lines
   }
 
   private var summary: String {

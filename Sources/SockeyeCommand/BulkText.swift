@@ -17,7 +17,7 @@ enum BulkText {
     add("  second half", goodput(report.goodputOfSecondHalf, report.shareOfSecondHalf))
     add("virtual time", QuantityText.time(report.elapsed))
     add("retransmitted", retransmissions(report.retransmitted, report.spurious, of: report.segments))
-    add("timeouts", QuantityText.count(report.timeouts))
+    add("timeouts", recoveries(report))
     let delay = report.dataLink.queueingDelay
     add(
       "queueing delay",
@@ -70,6 +70,17 @@ enum BulkText {
   private static func retransmissions(_ count: UInt64, _ spurious: UInt64, of segments: UInt64) -> String {
     "\(QuantityText.count(count)) of \(QuantityText.count(segments)) segments"
       + (count > 0 ? ", \(QuantityText.count(spurious)) of them spurious" : "")
+  }
+
+  private static func recoveries(_ report: BulkReport) -> String {
+    var fast: UInt64 = 0
+    var undone: UInt64 = 0
+    for flow in report.flows {
+      fast += UInt64(flow.status?.statistics.fastRecoveries ?? 0)
+      undone += UInt64(flow.status?.statistics.spuriousRecoveries ?? 0)
+    }
+    return "\(QuantityText.count(report.timeouts)), and \(QuantityText.count(fast)) fast recoveries"
+      + (undone > 0 ? "; \(QuantityText.count(undone)) of them undone as needless" : "")
   }
 
   private static func fates(_ report: BulkReport) -> String {
@@ -197,6 +208,8 @@ enum BulkText {
       if let time = status.smoothedRoundTrip { bytes.appendJSON("smoothed-rtt", UInt64(time.nanoseconds)) }
       if let time = status.minimumRoundTrip { bytes.appendJSON("minimum-rtt", UInt64(time.nanoseconds)) }
       bytes.appendJSON("fast-recoveries", UInt64(status.statistics.fastRecoveries))
+      bytes.appendJSON("recoveries-undone", UInt64(status.statistics.spuriousRecoveries))
+      bytes.appendJSON("tail-loss-probes", UInt64(status.statistics.tailLossProbes))
       bytes.appendJSON("duplicate-acknowledgments", status.statistics.duplicateAcknowledgments)
     }
     if let failure = flow.failure { bytes.appendJSON("failure", explanation(failure)) }

@@ -88,6 +88,14 @@ import Testing
     #expect(document(flows: 8).contains("the first 6 of 8 flows"))
   }
 
+  @Test func longTitlesAreCutBehindACommaAndWhole() {
+    #expect(BulkPlot.lines(of: "a, b, c") == ["a, b, c"])
+    let parts = (0..<40).map { "part \($0) of it" }
+    let lines = BulkPlot.lines(of: parts.joined(separator: ", "))
+    #expect(lines.count > 3 && lines.allSatisfy { $0.count <= 141 })
+    #expect(lines.joined(separator: " ") == parts.joined(separator: ", "))
+  }
+
   private final class ElementCounter: NSObject, XMLParserDelegate {
     var elements: [String: Int] = [:]
     var lines: [String] = []
