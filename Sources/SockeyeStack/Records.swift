@@ -100,6 +100,9 @@ struct ConnectionRecord: ~Copyable {
     self.pathMTU = pathMTU
   }
 
+  @inline(__always)
+  var hasNews: Bool { connection.hasNews(bufferedBytes: charged) }
+
   /// Takes from the connection what others must know, and notes the news.
   @inline(__always)
   mutating func gather() -> ConnectionChange {
@@ -108,7 +111,6 @@ struct ConnectionRecord: ~Copyable {
       transitions: transitions, hasNews: !notices.isEmpty, octets: buffered - charged)
     news.formUnion(notices)
     charged = buffered
-    isBusy = true
     return change
   }
 

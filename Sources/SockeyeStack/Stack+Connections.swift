@@ -31,6 +31,8 @@ extension Stack {
   /// The same for a connection that will be asked anyhow.
   mutating func note(_ key: ConnectionKey) {
     if budget.isTight { connections[key].connection.releaseIdleBuffers() }
+    connections[key].isBusy = true
+    guard connections[key].hasNews || observing else { return }
     let change = connections[key].gather()
     if change.octets != 0 {
       budget.charge(change.octets)

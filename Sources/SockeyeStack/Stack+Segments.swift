@@ -83,7 +83,12 @@ extension Stack {
       reply(reset, connections[key].envelope)
     }
     if outcome.returnedToListen { forgetUnaccepted(key) }
-    settle(key)
+    if let until = connections[key].connection.waitsToAcknowledge(at: now) {
+      schedule(key, at: until)
+      note(key)
+    } else {
+      settle(key)
+    }
   }
 
   // MARK: TIME-WAIT

@@ -77,19 +77,31 @@ extension Stack {
         readyConnections.remove(index)
         continue
       }
-      // The three parts of the connection's plan.
-      if let reason = connections[key].connection.abandonReason(at: now) {
-        prepare(key)
-        connections[key].connection.abandon(reason)
-        settle(key)
-      } else if let plan = connections[key].connection.nextSegment(at: now) {
-        return emit(plan, of: key, into: &frame, from: start)
-      } else if connections[key].connection.advance(to: now) {
-        note(key)
-      } else {
-        readyConnections.remove(index)
-        rest(key)
+      // Whoever watches wants to know more than the shorter way tells.
+      let outcome = observing ? .other : connections[key].sendCommon(into: &frame, at: now)
+      switch outcome {
+      case .sent(let purpose): return left(purpose, of: key, length: frame.byteCount - start)
+      case .nothing: rest(key)
+      case .other: if let metadata = emitPlanned(key, into: &frame, from: start) { return metadata }
       }
+    }
+    return nil
+  }
+
+  /// The three parts of the connection's plan, one at a time.
+  private mutating func emitPlanned(
+    _ key: ConnectionKey, into frame: inout OutputRawSpan, from start: Int
+  ) -> FrameMetadata? {
+    if let reason = connections[key].connection.abandonReason(at: now) {
+      prepare(key)
+      connections[key].connection.abandon(reason)
+      settle(key)
+    } else if let plan = connections[key].connection.nextSegment(at: now) {
+      return emit(plan, of: key, into: &frame, from: start)
+    } else if connections[key].connection.advance(to: now) {
+      note(key)
+    } else {
+      rest(key)
     }
     return nil
   }
@@ -111,9 +123,22 @@ extension Stack {
     return metadata
   }
 
+  /// A common segment has left.
+  @inline(__always)
+  private mutating func left(_ purpose: SegmentPurpose, of key: ConnectionKey, length: Int) -> FrameMetadata {
+    // One segment a turn: the next connection comes first next time.
+    readyConnections.rotate()
+    statistics.tcp.segmentsSent += 1
+    if connections[key].hasNews || budget.isTight { note(key) }
+    return FrameMetadata(
+      link: connections[key].envelope.link, length: length,
+      connection: connections[key].ownership.isKnown ? ConnectionID(key) : nil, purpose: purpose)
+  }
+
   /// Nothing is to be sent: the connection waits for a time, a segment or a call.
   @inline(__always)
   private mutating func rest(_ key: ConnectionKey) {
+    readyConnections.remove(key.index)
     if let deadline = connections[key].connection.nextDeadline {
       schedule(key, at: deadline)
     } else {
@@ -124,7 +149,7 @@ extension Stack {
 
   /// Remembers when a connection wants to be asked again. The heap hears of it only if that is earlier than what
   /// it knows: most deadlines move away with each segment, and moving them in the heap would cost each time.
-  private mutating func schedule(_ key: ConnectionKey, at deadline: Instant) {
+  mutating func schedule(_ key: ConnectionKey, at deadline: Instant) {
     connections[key].deadline = deadline
     if let known = connectionDeadlines.deadline(of: key.index), known <= deadline { return }
     connectionDeadlines.set(key.index, deadline)
@@ -232,6 +257,33 @@ extension ConnectionRecord {
     envelope.writeHeader(length: plan.length, into: &frame)
     connection.emit(plan, addressing: envelope.addressing, into: &frame, at: now)
   }
+
+  /// Sends what nearly always is to be sent, the shorter way.
+  @inline(__always)
+  mutating func sendCommon(into frame: inout OutputRawSpan, at now: Instant) -> CommonOutcome {
+    let header = connection.commonHeaderLength
+    switch connection.commonSegment(at: now) {
+    case .text(let length):
+      envelope.writeHeader(length: header + length, into: &frame)
+      connection.emitText(length, addressing: envelope.addressing, into: &frame, at: now)
+      isBusy = true
+      return .sent(.data)
+    case .acknowledgment(let reason):
+      envelope.writeHeader(length: header, into: &frame)
+      connection.emitAcknowledgment(addressing: envelope.addressing, into: &frame, at: now)
+      isBusy = true
+      return .sent(.acknowledgment(reason))
+    case .nothing: return .nothing
+    case .other: return .other
+    }
+  }
+}
+
+/// What became of the attempt to send the shorter way.
+enum CommonOutcome {
+  case sent(SegmentPurpose)
+  case nothing
+  case other
 }
 
 extension Ownership {

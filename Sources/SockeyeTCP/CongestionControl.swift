@@ -47,15 +47,20 @@ extension CongestionControlling {
   mutating func resumed(_ window: inout CongestionWindow, at now: Instant) {}
 }
 
-/// The algorithm in use: a closed enum, so that every call is dispatched statically. What all of them need stands
-/// beside it, so that there is little to take out of the enum and put back.
+/// The algorithm in use: one of a closed list, so that every call is dispatched statically. Their states lie side by
+/// side, for to take one out of an enum and put it back with each ACK costs more than the algorithm. BBR's, which is
+/// large, has memory of its own while it is in use.
 struct CongestionControl: Sendable {
-  private enum Algorithm: Sendable {
-    case newReno(NewReno)
-    case cubic(Cubic)
-    case bbr(BBR)
+  /// BBR's state. It belongs to one connection, which is used by one thread at a time, as all of a connection is.
+  private final class Model: @unchecked Sendable {
+    var state = BBR()
   }
-  private var algorithm: Algorithm
+
+  private enum Algorithm: UInt8, Sendable { case newReno, cubic, bbr }
+  private let algorithm: Algorithm
+  private var newReno = NewReno()
+  private var cubic = Cubic()
+  private var model: Model?
   private var window: CongestionWindow
 
   /// - Parameters:
@@ -64,8 +69,8 @@ struct CongestionControl: Sendable {
   init(_ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool) {
     window = CongestionWindow(segment: segmentSize, synchronizeLost: synchronizeLost)
     switch kind {
-    case .newReno: algorithm = .newReno(NewReno())
-    case .cubic: algorithm = .cubic(Cubic())
+    case .newReno: algorithm = .newReno
+    case .cubic: algorithm = .cubic
     }
   }
 
@@ -75,16 +80,12 @@ struct CongestionControl: Sendable {
   /// - Parameter segmentSize: SMSS, octets.
   init(bbr segmentSize: Int) {
     window = CongestionWindow(segment: segmentSize, synchronizeLost: false)
-    algorithm = .bbr(BBR())
+    algorithm = .bbr
+    model = Model()
   }
 
   /// BBR's model of the path, while BBR is in use.
-  var bbr: BBR? {
-    switch algorithm {
-    case .newReno, .cubic: nil
-    case .bbr(let state): state
-    }
-  }
+  var bbr: BBR? { model?.state }
 
   /// cwnd, octets: the caller never has more in the network.
   var congestionWindow: Int { window.size }
@@ -107,7 +108,7 @@ struct CongestionControl: Sendable {
   func pacingRate(smoothedRoundTrip: Interval?) -> Int? {
     switch algorithm {
     case .newReno, .cubic: smoothedRoundTrip.map { window.pacingRate(smoothedRoundTrip: $0) }
-    case .bbr(let state): state.pacingRate(smoothedRoundTrip, window)
+    case .bbr: model?.state.pacingRate(smoothedRoundTrip, window)
     }
   }
 
@@ -123,22 +124,16 @@ struct CongestionControl: Sendable {
   var isLimitingItself: Bool {
     switch algorithm {
     case .newReno, .cubic: false
-    case .bbr(let state): state.isLimitingItself
+    case .bbr: model?.state.isLimitingItself ?? false
     }
   }
 
   /// Data was delivered, in or out of recovery. Call it once for each ACK, before the segments that it lets go.
   mutating func acknowledged(_ sample: AcknowledgmentSample, at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.acknowledged(sample, &window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.acknowledged(sample, &window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.acknowledged(sample, &window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.acknowledged(sample, &window, at: now)
+    case .cubic: cubic.acknowledged(sample, &window, at: now)
+    case .bbr: model?.state.acknowledged(sample, &window, at: now)
     }
   }
 
@@ -147,45 +142,27 @@ struct CongestionControl: Sendable {
   /// - Parameter flight: FlightSize without what limited transmit sent (RFC 5681 §3.2).
   mutating func lossDetected(flight: Int, at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.lossDetected(flight: flight, &window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.lossDetected(flight: flight, &window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.lossDetected(flight: flight, &window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.lossDetected(flight: flight, &window, at: now)
+    case .cubic: cubic.lossDetected(flight: flight, &window, at: now)
+    case .bbr: model?.state.lossDetected(flight: flight, &window, at: now)
     }
   }
 
   /// Everything that was outstanding when recovery began is acknowledged.
   mutating func recoveryEnded(flight: Int, at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.recoveryEnded(flight: flight, &window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.recoveryEnded(flight: flight, &window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.recoveryEnded(flight: flight, &window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.recoveryEnded(flight: flight, &window, at: now)
+    case .cubic: cubic.recoveryEnded(flight: flight, &window, at: now)
+    case .bbr: model?.state.recoveryEnded(flight: flight, &window, at: now)
     }
   }
 
   /// The retransmission timer ran out; `again` when it did so before for the same segment.
   mutating func timedOut(flight: Int, again: Bool, at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.timedOut(flight: flight, again: again, &window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.timedOut(flight: flight, again: again, &window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.timedOut(flight: flight, again: again, &window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.timedOut(flight: flight, again: again, &window, at: now)
+    case .cubic: cubic.timedOut(flight: flight, again: again, &window, at: now)
+    case .bbr: model?.state.timedOut(flight: flight, again: again, &window, at: now)
     }
   }
 
@@ -193,30 +170,18 @@ struct CongestionControl: Sendable {
   /// meanwhile (RFC 4015 §3.2, RFC 9438 §4.9.2).
   mutating func spuriousLoss(at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.spuriousLoss(&window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.spuriousLoss(&window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.spuriousLoss(&window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.spuriousLoss(&window, at: now)
+    case .cubic: cubic.spuriousLoss(&window, at: now)
+    case .bbr: model?.state.spuriousLoss(&window, at: now)
     }
   }
 
   /// The path marked a segment instead of dropping it (RFC 3168 §6.1.2). The caller tells it once a round trip.
   mutating func congestionExperienced(flight: Int, at now: Instant) {
     switch algorithm {
-    case .newReno(var state):
-      state.congestionExperienced(flight: flight, &window, at: now)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.congestionExperienced(flight: flight, &window, at: now)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.congestionExperienced(flight: flight, &window, at: now)
-      algorithm = .bbr(state)
+    case .newReno: newReno.congestionExperienced(flight: flight, &window, at: now)
+    case .cubic: cubic.congestionExperienced(flight: flight, &window, at: now)
+    case .bbr: model?.state.congestionExperienced(flight: flight, &window, at: now)
     }
   }
 
@@ -232,9 +197,7 @@ struct CongestionControl: Sendable {
   mutating func resumed(at now: Instant) {
     switch algorithm {
     case .newReno, .cubic: break
-    case .bbr(var state):
-      state.resumed(&window, at: now)
-      algorithm = .bbr(state)
+    case .bbr: model?.state.resumed(&window, at: now)
     }
   }
 
@@ -242,9 +205,7 @@ struct CongestionControl: Sendable {
   mutating func segmentLost(_ segment: LostSegment, at now: Instant) {
     switch algorithm {
     case .newReno, .cubic: break
-    case .bbr(var state):
-      state.segmentLost(segment, window, at: now)
-      algorithm = .bbr(state)
+    case .bbr: model?.state.segmentLost(segment, window, at: now)
     }
   }
 
@@ -253,15 +214,9 @@ struct CongestionControl: Sendable {
     guard size != window.segment else { return }
     window.segmentSizeChanged(to: size)
     switch algorithm {
-    case .newReno(var state):
-      state.segmentSizeChanged(window)
-      algorithm = .newReno(state)
-    case .cubic(var state):
-      state.segmentSizeChanged(window)
-      algorithm = .cubic(state)
-    case .bbr(var state):
-      state.segmentSizeChanged(window)
-      algorithm = .bbr(state)
+    case .newReno: newReno.segmentSizeChanged(window)
+    case .cubic: cubic.segmentSizeChanged(window)
+    case .bbr: model?.state.segmentSizeChanged(window)
     }
   }
 }

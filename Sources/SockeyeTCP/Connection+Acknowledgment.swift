@@ -62,7 +62,7 @@ extension Connection {
 
   /// RFC 7323 §4.3 (2): TS.Recent follows the segment that spans the last ACK sent, so that the peer measures
   /// the delay of our ACKs too.
-  private mutating func rememberTimestamp(_ header: TCPHeader, at now: Instant) {
+  mutating func rememberTimestamp(_ header: TCPHeader, at now: Instant) {
     guard agreed.timestamps, let timestamps = header.options.timestamps else { return }
     guard header.sequence <= acknowledgments.lastSent else { return }
     guard

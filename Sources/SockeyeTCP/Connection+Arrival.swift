@@ -27,6 +27,11 @@ extension Connection {
     _ header: TCPHeader, payload: RawSpan, at now: Instant
   ) -> ArrivalOutcome {
     statistics.segmentsReceived += 1
+    if isExpectedText(header, payload) {
+      expectedTextArrived(header, payload, at: now)
+      checkInvariants()
+      return .accepted
+    }
     let outcome: ArrivalOutcome
     switch opening {
     case .closed:
@@ -225,7 +230,7 @@ extension Connection {
   }
 
   /// The peer lives.
-  private mutating func heard(at now: Instant) {
+  mutating func heard(at now: Instant) {
     timers.heardAt = now
     timers.keepAliveProbes = 0
   }

@@ -41,6 +41,7 @@ extension Connection {
   }
 
   /// Why the connection is to be given up now. The first part of `plan`.
+  @inline(__always)
   package borrowing func abandonReason(at now: Instant) -> CloseReason? {
     if let deadline = abandonDeadline, deadline <= now { return .timedOut }
     guard opening == .synchronized else { return nil }

@@ -49,9 +49,18 @@ extension SegmentPlan {
     _ addressing: SegmentAddressing, from start: Int, headerSum: UInt32, payloadSum: UInt32,
     in frame: inout OutputRawSpan
   ) {
-    let pseudo = UInt64(addressing.pseudoHeaderSum) + UInt64(length)
+    addressing.seal(length: length, from: start, headerSum: headerSum, payloadSum: payloadSum, in: &frame)
+  }
+}
+
+extension SegmentAddressing {
+  @inline(__always)
+  func seal(
+    length: Int, from start: Int, headerSum: UInt32, payloadSum: UInt32, in frame: inout OutputRawSpan
+  ) {
+    let pseudo = UInt64(pseudoHeaderSum) + UInt64(length)
     let folded = UInt32(truncatingIfNeeded: (pseudo & 0xffff_ffff) + (pseudo >> 32))
-    if addressing.checksumOffloaded {
+    if checksumOffloaded {
       frame.overwriteUInt16(InternetChecksum.fold(folded), at: start + 16)
       return
     }
@@ -69,6 +78,9 @@ extension Connection {
   public mutating func emit(
     _ plan: SegmentPlan, addressing: SegmentAddressing, into frame: inout OutputRawSpan, at now: Instant
   ) {
+    #if DEBUG
+      assertCommonSegmentAgrees(with: plan, at: now)
+    #endif
     let start = frame.byteCount
     let headerSum = plan.header(addressing).write(into: &frame)
     var sum: UInt32 = 0
@@ -97,9 +109,10 @@ extension Connection {
     }
     switch plan.purpose {
     case .synchronize, .synchronizeAcknowledge: synchronizeLeft(plan, at: now)
-    case .data, .finish: newLeft(plan, at: now)
+    case .data, .finish:
+      newLeft(from: plan.sequence, plan.payloadLength, finish: plan.flags.contains(.fin), at: now)
     case .tailLossProbe:
-      newLeft(plan, at: now)
+      newLeft(from: plan.sequence, plan.payloadLength, finish: plan.flags.contains(.fin), at: now)
       lossProbeLeft(isCopy: false, at: now)
     case .retransmission(_, _, let cause): retransmissionLeft(plan, cause: cause, at: now)
     case .zeroWindowProbe: probeLeft(plan, at: now)
@@ -120,18 +133,18 @@ extension Connection {
   }
 
   @inline(__always)
-  private mutating func newLeft(_ plan: SegmentPlan, at now: Instant) {
+  mutating func newLeft(from sequence: SequenceNumber, _ length: Int, finish: Bool, at now: Instant) {
     if isRestart(at: now) { congestion.restartedAfterIdle() }
     let isFirst = send.flight == 0
     if isFirst { timers.progressAt = now }
-    let end = plan.sequence + plan.payloadLength + (plan.flags.contains(.fin) ? 1 : 0)
-    statistics.bytesSent += UInt64(plan.payloadLength)
-    if plan.flags.contains(.fin) {
+    let end = sequence + length + (finish ? 1 : 0)
+    statistics.bytesSent += UInt64(length)
+    if finish {
       transition { $0.send.sent(upTo: end, finish: true) }
     } else {
       send.sent(upTo: end, finish: false)
     }
-    logSent(from: plan.sequence, to: end, isFirst: isFirst, at: now)
+    logSent(from: sequence, to: end, isFirst: isFirst, at: now)
     lastDataSentAt = now
     if timed == nil { timed = TimedSegment(end: end, sentAt: now) }
     rearmAfterSending(at: now)

@@ -76,7 +76,8 @@ extension Connection {
   }
 
   /// Whether anything may have to leave a second time.
-  private borrowing func hasRetransmission(at now: Instant) -> Bool {
+  @inline(__always)
+  borrowing func hasRetransmission(at now: Instant) -> Bool {
     if let deadline = timers.exclusive.deadline, deadline <= now { return true }
     return send.resendNext != nil || recovery.retransmitNow != nil || scoreboard.log.lostOctets > 0
   }
@@ -178,7 +179,7 @@ extension Connection {
 
   /// How much new data is to leave, octets; zero is the FIN alone.
   @inline(__always)
-  private borrowing func newLength(at now: Instant) -> Int? {
+  borrowing func newLength(at now: Instant) -> Int? {
     let unsent = send.unsent
     let finishing = send.phase == .finishQueued
     guard unsent > 0 || finishing, send.resendNext == nil else { return nil }
@@ -282,7 +283,7 @@ extension Connection {
   /// The number of a segment without text: SND.NXT, but never behind the peer's window. A peer whose window is closed
   /// accepts only its RCV.NXT, which our probe has not moved; else two sides that probe each other would refuse each
   /// other's ACKs for ever (RFC 9293 §3.10.7.4, first step, and appendix A.2).
-  private var acceptableSequence: SequenceNumber {
+  var acceptableSequence: SequenceNumber {
     SequenceNumber.earlier(send.next, send.bufferStart + send.window)
   }
 

@@ -178,6 +178,12 @@ public struct Connection: ~Copyable {
     }
   }
 
+  /// Whether `takeNews` would tell anything new to a host that knows of so many octets of buffers.
+  @inline(__always)
+  package borrowing func hasNews(bufferedBytes known: Int) -> Bool {
+    !notices.isEmpty || !transitions.isEmpty || bufferedBytes != known
+  }
+
   /// Notices, transitions and the size of the buffers in one call, which a host makes three times a segment.
   package mutating func takeNews() -> (notices: Notices, transitions: TransitionLog, bufferedBytes: Int) {
     let taken = (notices, transitions, bufferedBytes)

@@ -97,14 +97,12 @@ struct ReceiveHalf: ~Copyable {
   /// Takes a payload that lies inside the window. What is held already stays as it was: the first bytes
   /// accepted for a place are the ones delivered.
   mutating func place(_ payload: RawSpan, at sequence: SequenceNumber) -> Placement {
-    let count = payload.byteCount
-    if count > largestPayload { largestPayload = count }
     if sequence == next && reassembly.isEmpty {
-      let taken = buffer.append(payload)
-      assert(taken == count, "the window promised room")
-      next = next + taken
+      appendExpected(payload)
       return .inOrder
     }
+    let count = payload.byteCount
+    if count > largestPayload { largestPayload = count }
     let end = sequence + count
     if let held = reassembly.firstHeld(from: sequence, to: end) {
       noteDuplicate(from: held.start, to: held.end)
@@ -121,6 +119,20 @@ struct ReceiveHalf: ~Copyable {
     swap(&ring, &buffer)
     reassembly.insert(from: sequence, to: end)
     return sequence == next ? joinContiguous() : .outOfOrder
+  }
+
+  /// Nothing is held out of order, no FIN has been seen, and somebody reads.
+  @inline(__always)
+  var isPlain: Bool { reassembly.isEmpty && phase == .open && pendingFinish == nil && !readingClosed }
+
+  /// Takes a payload that begins at RCV.NXT, lies inside the window and meets nothing held out of order.
+  @inline(__always)
+  mutating func appendExpected(_ payload: RawSpan) {
+    let count = payload.byteCount
+    if count > largestPayload { largestPayload = count }
+    let taken = buffer.append(payload)
+    assert(taken == count, "the window promised room")
+    next = next + taken
   }
 
   /// Makes what follows RCV.NXT without a gap readable.
