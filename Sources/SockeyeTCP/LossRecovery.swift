@@ -52,10 +52,11 @@ struct LossRecovery: Sendable, Equatable {
       inflation = Constants.duplicateThreshold * segmentSize
       retransmitNow = .fastRetransmit
       return true
-    case .fast:
+    case .fast(let recover):
       duplicates += 1
-      // No more than what is outstanding can have left: a peer that forges duplicates gains nothing.
-      inflation = min(inflation + segmentSize, max(0, next - unacknowledged))
+      // No more than what was outstanding can have left (RFC 5681 §3.2): a peer that forges duplicates gains nothing.
+      // What was sent since then for duplicates is not counted, or each would make room for another.
+      inflation = min(inflation + segmentSize, max(0, recover - unacknowledged))
       return false
     case .timeout:
       return false
