@@ -5,7 +5,7 @@ import SockeyeTestSupport
 import Testing
 
 @Suite struct BlindAttackTests {
-  @Test(.requirement("A-03"), arguments: ["10.0.0.2:5000", "[fd00::2]:5000"])
+  @Test(.requirement("A-03", "5961-4"), arguments: ["10.0.0.2:5000", "[fd00::2]:5000"])
   func dataWithAnAcknowledgmentOutOfRangeIsNotTaken(client: String) throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
@@ -25,7 +25,7 @@ import Testing
     try bystander.expectService()
   }
 
-  @Test(.requirement("A-04"))
+  @Test(.requirement("A-04", "5961-7"))
   func aForgedFinEndsNothing() throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
@@ -66,7 +66,7 @@ import Testing
     #expect(host.stack.state(of: id) == .established)
   }
 
-  @Test(.requirement("A-06"))
+  @Test(.requirement("A-06", "5961-2"))
   func aResetWithoutTheRightAcknowledgmentRefusesNothing() throws {
     let host = Host()
     let id = try host.connect("10.0.0.2:80")

@@ -111,7 +111,7 @@ import Testing
     #expect(data.link == second)
   }
 
-  @Test(.requirement("A-10"))
+  @Test(.requirement("A-10", "6056-2"))
   func ephemeralPortsFollowNoPattern() throws {
     let host = Host()
     var ports: [UInt16] = []

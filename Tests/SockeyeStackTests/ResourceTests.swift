@@ -95,7 +95,7 @@ import Testing
     #expect(host.stack.memoryUsed == before)
   }
 
-  @Test(.requirement("A-07"))
+  @Test(.requirement("A-07", "5961-6"))
   func oneConnectionsAnswersSayNothingAboutAnother() throws {
     /// How many challenges B gives to 100 resets that are in the window but not exact.
     func challenges(whileTroubled: Bool) throws -> Int {
@@ -149,7 +149,7 @@ import Testing
     #expect(times.count > 20)
   }
 
-  @Test(.requirement("A-08"))
+  @Test(.requirement("A-08", "5961-5"))
   func anIllTimedFloodIsAnsweredOnlySoOften() throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
@@ -194,7 +194,7 @@ import Testing
     #expect(exchange() < 50, "it comes to rest")
   }
 
-  @Test(.requirement("A-09", "MUST-8", "SHLD-1"))
+  @Test(.requirement("A-09", "MUST-8", "SHLD-1", "6528-1"))
   func initialSequenceNumbersTellNothing() throws {
     let host = Host { $0.ephemeralPorts = 1024...65_535 }
     var numbers: [UInt32] = []

@@ -46,7 +46,7 @@ import Testing
     #expect(try host.segment().tcp?.flags == .rst)
   }
 
-  @Test(.requirement("A-13"))
+  @Test(.requirement("A-13", "1337-1"))
   func aResetDoesNotEndIt() throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
@@ -117,6 +117,37 @@ import Testing
     options.timestamps = TimestampOption(value: 5001, echo: 0)
     host.receive(old.stray(.syn, old.sequence - 500, options: options))
     #expect(try host.segment().tcp?.flags == [.syn, .ack])
+  }
+
+  /// A SYN's timestamp, counted from the last one of the old connection, and its number, from the end of the old stream.
+  @Test(
+    .requirement("6191-1", "6191-3"),
+    arguments: [
+      (1, -500, true), (0, 1, true), (0, -500, false), (-1, 500, false), (nil, 1, true), (nil, -500, false),
+    ] as [(Int?, Int, Bool)])
+  func whereTheOldConnectionHadTimestamps(timestamp: Int?, sequence: Int, isYounger: Bool) throws {
+    try expect(timestamp: timestamp, sequence: sequence, isYounger: isYounger, afterTimestamp: 5000)
+  }
+
+  @Test(
+    .requirement("6191-2"),
+    arguments: [(1, -500, true), (-1, -500, true), (nil, 1, true), (nil, -500, false)] as [(Int?, Int, Bool)])
+  func whereTheOldConnectionHadNone(timestamp: Int?, sequence: Int, isYounger: Bool) throws {
+    try expect(timestamp: timestamp, sequence: sequence, isYounger: isYounger, afterTimestamp: nil)
+  }
+
+  private func expect(timestamp: Int?, sequence: Int, isYounger: Bool, afterTimestamp last: UInt32?) throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let old = try closedByHost(host, listener, timestamp: last)
+    var options = TCPOptions()
+    if let timestamp {
+      let value = UInt32(truncatingIfNeeded: Int(last ?? 5000) + timestamp)
+      options.timestamps = TimestampOption(value: value, echo: 0)
+    }
+    host.receive(old.stray(.syn, old.sequence + sequence, options: options))
+    let answers = host.sent().compactMap { $0.tcp?.flags }
+    #expect(answers.contains([.syn, .ack]) == isYounger, "\(answers)")
   }
 
   @Test(.requirement("A-41"))

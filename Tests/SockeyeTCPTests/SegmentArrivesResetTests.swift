@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test(
-    .requirement("S-31", "R-06", "A-01"),
+    .requirement("S-31", "R-06", "A-01", "5961-1"),
     arguments: Situation.later.filter { $0.state != .timeWait })
   func elsewhereInTheWindowItIsChallenged(situation: Situation) {
     let (talk, at) = Conversation.standing(in: situation)
@@ -82,7 +82,7 @@ import Testing
   // MARK: SYN
 
   @Test(
-    .requirement("S-38", "A-02"),
+    .requirement("S-38", "A-02", "5961-3"),
     arguments: Situation.synchronized.filter { $0.state != .timeWait })
   func aSynIsChallengedWhateverItsNumber(situation: Situation) {
     let (talk, at) = Conversation.standing(in: situation)
