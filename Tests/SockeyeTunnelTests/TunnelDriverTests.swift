@@ -37,6 +37,29 @@
       }
     }
 
+    @Test(arguments: [("10.9.8.2", "10.9.8.2/24"), ("fd00:9::2", "fd00:9::2/64")])
+    func theKernelBringsBackAllThatACookieTells(address: String, prefix: String) throws {
+      try inOwnNetworkNamespace {
+        var configuration = StackConfiguration.random()
+        configuration.synCookies = .always
+        var driver = try makeDriver(configuration)
+        let listener = try driver.stack.listen(on: ListenEndpoint(port: 3401))
+        let kernel = try KernelConnection(to: address, port: 3401)
+        try expect(.socket(.acceptable(listener)), from: &driver)
+        let connection = try #require(try driver.stack.accept(listener))
+        let status = try driver.stack.status(of: connection)
+        #expect(status.usesTimestamps && status.usesSelectiveAcknowledgments && status.usesWindowScaling)
+        #expect(driver.stack.statistics.tcp.cookiesAccepted == 1)
+        #expect(driver.stack.occupancy.handshakes == 0)
+        try write("greeting", to: connection, of: &driver)
+        try driver.drainFrames()
+        #expect(try kernel.receive() == "greeting", "the kernel finds no timestamp too old")
+        try kernel.send("message")
+        try expect(.socket(.readable(connection)), from: &driver)
+        #expect(try read(connection, of: &driver) == "message")
+      }
+    }
+
     @Test func anObserverSeesEachPacketAndWhatItDid() throws {
       try inOwnNetworkNamespace {
         var driver = try makeDriver()
@@ -146,14 +169,14 @@
   }
 
   /// A host at 10.9.8.2 and fd00:9::2; the kernel is at .1.
-  private func makeDriver() throws -> TunnelDriver {
+  private func makeDriver(_ configuration: StackConfiguration = .random()) throws -> TunnelDriver {
     let tunnel = try Tunnel(name: "t0")
     for text in ["10.9.8.1/24", "fd00:9::1/64"] {
       try tunnel.addHostAddress(#require(AddressPrefix(parsing: text)))
     }
     try tunnel.bringUp()
     let addresses = ["10.9.8.2/24", "fd00:9::2/64"].compactMap { AddressPrefix(parsing: $0) }
-    return try TunnelDriver(tunnel: tunnel, addresses: addresses)
+    return try TunnelDriver(tunnel: tunnel, configuration: configuration, addresses: addresses)
   }
 
   /// Runs the driver up to an occurrence, whatever else occurs before it.
