@@ -89,6 +89,29 @@ import Testing
     #expect(host.sent().contains { $0.text.count > 500 })
   }
 
+  @Test(.requirement("A-47"))
+  func aPeerThatHeedsNoWindowFillsOneBufferAndNoMore() throws {
+    let capacity = 60_000
+    let host = Host { $0.tcp.receiveBufferCapacity = capacity }
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let bystander = try Bystander(host, listener)
+    let (id, peer) = try host.accepted(listener)
+    let start = peer.sequence
+    var acknowledged = 0
+    for number in 0..<300 {
+      let text = [UInt8](repeating: UInt8(number & 255), count: 1000)
+      host.receive(peer.stray([.ack, .psh], start + number * 1000, peer.acknowledgment, text))
+      for packet in host.sent() {
+        if let header = packet.tcp { acknowledged = max(acknowledged, header.acknowledgment - start) }
+      }
+      #expect(try host.stack.readableCount(id) <= capacity)
+      #expect(host.stack.memoryUsed <= capacity * 2)
+    }
+    #expect(acknowledged > capacity - 2000 && acknowledged <= capacity)
+    #expect(try host.stack.readableCount(id) == acknowledged, "all that was acknowledged is there")
+    try bystander.expectService()
+  }
+
   @Test(.requirement("A-44"))
   func urgentMarksAreNotCollected() throws {
     let host = Host()

@@ -5,7 +5,7 @@ import SockeyeTestSupport
 import Testing
 
 @Suite struct ResourceTests {
-  @Test(.requirement("A-38"))
+  @Test(.requirement("A-38", "A-47"))
   func theByteBudgetHoldsAndWhatWasAcknowledgedStays() throws {
     let budget = 512 << 10
     let host = Host { $0.memoryBudget = budget }
