@@ -119,6 +119,7 @@ public struct BulkConfiguration: Sendable, Equatable {
     tcp.sendBufferCapacity = bufferCapacity
     tcp.receiveBufferCapacity = bufferCapacity
     tcp.congestionControl = algorithm
+    if marksCongestion { tcp.explicitCongestionNotification = .requested }
     return tcp
   }
 

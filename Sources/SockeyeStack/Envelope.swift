@@ -79,10 +79,12 @@ struct Envelope {
   /// Appends the header of the packet around a segment of `length` octets.
   ///
   /// TCP never sends what may be cut on the way (RFC 1191 §3, A-12): DF is set and the identification is zero.
-  func writeHeader(length: Int, into frame: inout OutputRawSpan) {
+  ///
+  /// - Parameter isMarkable: ECT(0): the packet may be marked instead of dropped (RFC 3168 §5).
+  func writeHeader(length: Int, isMarkable: Bool = false, into frame: inout OutputRawSpan) {
     PacketHeader(
       source: tuple.local.address, destination: tuple.remote.address, protocolNumber: IPProtocol.tcp,
-      timeToLive: timeToLive, trafficClass: trafficClass, flowLabel: flowLabel
+      timeToLive: timeToLive, trafficClass: isMarkable ? trafficClass | 2 : trafficClass, flowLabel: flowLabel
     ).write(payloadLength: length, into: &frame)
   }
 }

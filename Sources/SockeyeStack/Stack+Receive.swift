@@ -18,6 +18,8 @@ struct Arrival {
   var isBroadcast = false
   /// The transport checksum has been verified below.
   var checksum: ReceivedChecksum
+  /// The path has marked the packet (RFC 3168 §5, CE).
+  var isMarked: Bool { trafficClass & 3 == 3 }
   /// Where, in the packet, the protocol is named (for ICMPv6).
   var protocolField = 0
 }

@@ -35,7 +35,7 @@ extension Stack {
     }
     let payload = segment.extracting(parsed.payload)
     switch flow(tuple) {
-    case .connection(let key): connectionArrival(key, parsed.header, payload)
+    case .connection(let key): connectionArrival(key, parsed.header, payload, isMarked: arrival.isMarked)
     case .handshake(let key): handshakeArrival(key, parsed.header, payload)
     case .timeWait(let key): timeWaitArrival(key, parsed.header, payload, arrival)
     case nil: strangerArrival(tuple, parsed.header, payload, arrival, minimumSequence: nil, previous: nil)
@@ -62,7 +62,9 @@ extension Stack {
 
   // MARK: Connections
 
-  mutating func connectionArrival(_ key: ConnectionKey, _ header: TCPHeader, _ payload: RawSpan) {
+  mutating func connectionArrival(
+    _ key: ConnectionKey, _ header: TCPHeader, _ payload: RawSpan, isMarked: Bool = false
+  ) {
     prepare(key)
     let outcome: ArrivalOutcome
     if payload.byteCount > 0 && !hasRoomForData(payload.byteCount, of: key) {
@@ -72,7 +74,8 @@ extension Stack {
       header.flags.remove(.fin)
       outcome = connections[key].connection.segmentArrived(header, payload: RawSpan(), at: now)
     } else {
-      outcome = connections[key].connection.segmentArrived(header, payload: payload, at: now)
+      outcome = connections[key].connection.segmentArrived(
+        header, payload: payload, isMarked: isMarked, at: now)
     }
     if observing || outcome.dropped != nil {
       note(outcome.dropped, connections[key].envelope.tuple, header, payloadLength: payload.byteCount)

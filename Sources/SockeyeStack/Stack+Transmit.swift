@@ -254,7 +254,7 @@ extension Stack {
 extension ConnectionRecord {
   /// Appends the packet of a planned segment.
   mutating func emit(_ plan: SegmentPlan, into frame: inout OutputRawSpan, at now: Instant) {
-    envelope.writeHeader(length: plan.length, into: &frame)
+    envelope.writeHeader(length: plan.length, isMarkable: plan.isMarkable, into: &frame)
     connection.emit(plan, addressing: envelope.addressing, into: &frame, at: now)
   }
 
@@ -264,7 +264,8 @@ extension ConnectionRecord {
     let header = connection.commonHeaderLength
     switch connection.commonSegment(at: now) {
     case .text(let length):
-      envelope.writeHeader(length: header + length, into: &frame)
+      envelope.writeHeader(
+        length: header + length, isMarkable: connection.textIsMarkable, into: &frame)
       connection.emitText(length, addressing: envelope.addressing, into: &frame, at: now)
       isBusy = true
       return .sent(.data)

@@ -20,6 +20,16 @@ public struct KeepAlive: Sendable, Equatable {
   }
 }
 
+/// Whether a connection lets the path mark packets instead of dropping them (RFC 3168).
+public enum ExplicitCongestionNotification: UInt8, Sendable, CaseIterable {
+  /// Never.
+  case off
+  /// When the peer asks for it.
+  case accepted
+  /// Asked for in our SYN, too; a SYN that is sent again does not (RFC 3168 §6.1.1.1).
+  case requested
+}
+
 /// A setting that no connection can work with.
 public struct ConfigurationError: Error, Sendable, Equatable {
   /// The field's name.
@@ -72,6 +82,8 @@ public struct TCPConfiguration: Sendable, Equatable {
   public var windowScaling = true
   /// RFC 2018.
   public var selectiveAcknowledgments = true
+  /// RFC 3168.
+  public var explicitCongestionNotification: ExplicitCongestionNotification = .accepted
   /// RTO before the first sample (RFC 6298 §2.1: one second).
   public var initialRetransmissionTimeout: Interval = .seconds(1)
   /// Floor of the RTO (RFC 6298 §2.4: one second).

@@ -102,7 +102,9 @@ extension Connection {
     if agreed.selectiveAcknowledgments && !wasHandshake {
       repairAfter(header, advance: octets, flightBefore: flightBefore, sample: roundTripSample, at: now)
     } else if !wasHandshake {
-      reactToProgress(octets: octets, flightBefore: flightBefore, roundTrip: roundTripSample, at: now)
+      let isMarked = echoArrived(header, flight: flightBefore, at: now)
+      reactToProgress(
+        octets: octets, flightBefore: flightBefore, roundTrip: roundTripSample, isMarked: isMarked, at: now)
       restartRetransmission(at: now)
     } else {
       restartRetransmission(at: now)
@@ -129,7 +131,7 @@ extension Connection {
   }
 
   private mutating func reactToProgress(
-    octets: Int, flightBefore: Int, roundTrip sample: Interval?, at now: Instant
+    octets: Int, flightBefore: Int, roundTrip sample: Interval?, isMarked: Bool, at now: Instant
   ) {
     switch recovery.advanced(to: send.unacknowledged, by: octets, segmentSize: payloadLimit) {
     case .ended:
@@ -137,6 +139,8 @@ extension Connection {
     case .partial:
       // After a timeout the window grows as in slow start (RFC 5681 §4.3); in fast recovery it stands still.
       if case .timeout = recovery.phase { grow(octets, flightBefore, sample, at: now) }
+    case .none where isMarked:
+      break
     case .none:
       grow(octets, flightBefore, sample, at: now)
     }
@@ -157,7 +161,11 @@ extension Connection {
       timed = nil
       return addSample(now - segment.sentAt)
     }
-    guard ambiguous, agreed.timestamps, let timestamps = header.options.timestamps else { return nil }
+    // An ACK that tells of a duplicate follows others that were lost: its echo is as old as the first of them.
+    guard ambiguous, agreed.timestamps,
+      !Scoreboard.isDuplicate(header.options.sackBlocks, acknowledgment: header.acknowledgment),
+      let timestamps = header.options.timestamps
+    else { return nil }
     let elapsed = Int32(bitPattern: timestampClock(at: now) &- timestamps.echo)
     // An echo of what was never sent, from the future or from before the connection, is no measure.
     guard elapsed >= 0, Interval.milliseconds(Int(elapsed)) <= now - timers.openedAt + .milliseconds(1) else {
@@ -187,6 +195,7 @@ extension Connection {
     if begins {
       statistics.fastRecoveries += 1
       congestion.lossDetected(flight: max(flight, payloadLimit), at: now)
+      windowShrank()
     }
   }
 

@@ -22,12 +22,13 @@ extension Connection {
   /// - Parameters:
   ///   - header: The segment's header.
   ///   - payload: Its text; copied if it is wanted.
+  ///   - isMarked: Its packet came with the mark of congestion (RFC 3168, CE).
   ///   - now: When it arrived.
   public mutating func segmentArrived(
-    _ header: TCPHeader, payload: RawSpan, at now: Instant
+    _ header: TCPHeader, payload: RawSpan, isMarked: Bool = false, at now: Instant
   ) -> ArrivalOutcome {
     statistics.segmentsReceived += 1
-    if isExpectedText(header, payload) {
+    if !isMarked, isExpectedText(header, payload) {
       expectedTextArrived(header, payload, at: now)
       checkInvariants()
       return .accepted
@@ -39,7 +40,7 @@ extension Connection {
     case .synchronizeSent:
       outcome = arrivedInSynchronizeSent(header, payload: payload, at: now)
     case .synchronizeReceived, .synchronized:
-      outcome = arrivedLater(header, payload: payload, at: now)
+      outcome = arrivedLater(header, payload: payload, isMarked: isMarked, at: now)
     }
     if outcome.dropped != nil { statistics.segmentsDropped += 1 }
     checkInvariants()
@@ -72,6 +73,7 @@ extension Connection {
       advertised: receive.window, segmentSize: announcedSegmentSize)
     acknowledgments = AcknowledgmentPolicy(lastSent: receive.next)
     adoptPeerOptions(header.options, at: now)
+    if flags.contains(.ack) { agreed.congestionNotification = agreesOnMarks(header) }
     if !agreed.windowScaling { receive.stopScaling() }
     timers.heardAt = now
     // RFC 7323 §2.2: the window of a SYN is not scaled.
@@ -122,11 +124,13 @@ extension Connection {
 
   @inline(__always)
   private mutating func arrivedLater(
-    _ header: TCPHeader, payload: RawSpan, at now: Instant
+    _ header: TCPHeader, payload: RawSpan, isMarked: Bool, at now: Instant
   ) -> ArrivalOutcome {
     var segment = ArrivingSegment(
       sequence: header.sequence, text: 0..<payload.byteCount, finish: header.flags.contains(.fin))
-    if let reason = timestampsRefuse(header, at: now) { return ArrivalOutcome(dropped: reason) }
+    if let reason = timestampsRefuse(header, length: payload.byteCount, at: now) {
+      return ArrivalOutcome(dropped: reason)
+    }
     let repeatedHandshake = trimRepeatedSynchronize(header, &segment)
     if !repeatedHandshake {
       if let outcome = sequenceRefuses(header, &segment, at: now) { return outcome }
@@ -141,13 +145,16 @@ extension Connection {
     if receive.next != expected { trimToWindow(&segment) }
     // LAST-ACK ends with the ACK of our FIN.
     if opening == .closed { return .accepted }
+    if !segment.text.isEmpty { markedTextArrived(header, isMarked: isMarked) }
     urgentArrived(header, at: segment.sequence)
     return textArrived(segment, payload: payload, at: now)
   }
 
   /// Before the first step: PAWS (RFC 7323 §5.3), which a RST is not subject to.
   @inline(__always)
-  private mutating func timestampsRefuse(_ header: TCPHeader, at now: Instant) -> DropReason? {
+  private mutating func timestampsRefuse(
+    _ header: TCPHeader, length: Int, at now: Instant
+  ) -> DropReason? {
     guard agreed.timestamps, !header.flags.contains(.rst) else { return nil }
     guard let timestamps = header.options.timestamps else {
       // A SYN that repeats the handshake is answered by the checks that follow.
@@ -156,8 +163,19 @@ extension Connection {
     guard Int32(bitPattern: timestamps.value &- timestampRecent) < 0 else { return nil }
     // RFC 7323 §5.5: after so long TS.Recent proves nothing.
     if now - timestampRecentAt > Constants.timestampValidity { return nil }
+    if fillsGapInTime(header, timestamps, length: length) { return nil }
     if challenges.allowChallenge(at: now) { acknowledgments.acknowledgeNow(.unacceptable) }
     return .oldTimestamp
+  }
+
+  /// Text below what is held out of order, which was overtaken on the way: what lies behind it has passed the test above,
+  /// and a clock that is half a second older cannot be of another cycle. To drop it, as RFC 7323 §5.3 has it word for
+  /// word, would have the peer send again all that was overtaken by a copy.
+  private func fillsGapInTime(_ header: TCPHeader, _ timestamps: TimestampOption, length: Int) -> Bool {
+    guard length > 0, let last = receive.reassembly.pieces.last, header.sequence + length <= last.start else {
+      return false
+    }
+    return timestampRecent &- timestamps.value <= Constants.overtakenClock
   }
 
   /// In a simultaneous open the peer's SYN,ACK stands one below RCV.NXT. Its SYN has been taken already; its ACK

@@ -20,7 +20,7 @@ extension Connection {
   /// What `plan(at:)` answers, where a word is enough to tell it.
   package borrowing func commonSegment(at now: Instant) -> CommonSegment {
     guard opening == .synchronized, send.phase == .open, send.urgentEnd == nil, !receive.hasBlocks,
-      !hasRetransmission(at: now), abandonReason(at: now) == nil
+      !marks.echoing, !marks.reductionUntold, !hasRetransmission(at: now), abandonReason(at: now) == nil
     else { return .other }
     if let length = newLength(at: now) { return .text(length) }
     switch acknowledgments.duty {
@@ -62,6 +62,10 @@ extension Connection {
     addressing.seal(length: frame.byteCount - start, from: start, headerSum: sum, payloadSum: 0, in: &frame)
     checkInvariants()
   }
+
+  /// The packet of new text may be marked (RFC 3168 §6.1.5).
+  @inline(__always)
+  package var textIsMarkable: Bool { agreed.congestionNotification }
 
   /// How long the header of a common segment is, octets.
   @inline(__always)
@@ -141,6 +145,7 @@ extension Connection {
       case .text(let length):
         assert(plan?.purpose == .data && plan?.payloadLength == length && plan?.sequence == send.next)
         assert(plan?.headerLength == commonHeaderLength && plan?.urgentPointer == 0)
+        assert(plan?.isMarkable == textIsMarkable)
         let pushes = send.next + length == send.queuedEnd
         assert(plan?.flags == (pushes ? [.ack, .psh] : .ack))
       case .acknowledgment(let reason):

@@ -99,6 +99,7 @@ extension Connection {
       resetDue = nil
       return
     }
+    if plan.flags.contains(.cwr), plan.isMarkable { marks.reductionUntold = false }
     if plan.flags.contains(.ack) {
       acknowledgments.acknowledged(plan.acknowledgment)
       // RFC 7323 §2.2: the window of a SYN is not scaled, and no wider than what was announced first.
@@ -199,6 +200,7 @@ extension Connection {
     }
     guard opening == .synchronized, send.unacknowledged != send.initial else { return }
     congestion.timedOut(flight: send.flight, again: again, at: now)
+    windowShrank()
     recovery.timedOut(next: send.next)
     if agreed.selectiveAcknowledgments {
       markLostAfterTimeout(at: now)

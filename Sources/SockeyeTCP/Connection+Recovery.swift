@@ -48,7 +48,6 @@ extension Connection {
     if scoreboard.repair != nil { undoIfNeedless(echo: echo, advance: advance, at: now) }
     if scoreboard.probe != nil { settleProbe(header, delivery, advance: advance, at: now) }
     let wasOpen = recovery.isOpen
-    let afterTimeout = recovery.isAfterTimeout
     if !wasOpen { leaveIfRepaired(at: now) }
 
     var wait: Interval?
@@ -59,6 +58,7 @@ extension Connection {
     if mayBeLate, delivery.octets > 0 || scoreboard.log.lostOctets > 0 {
       (lost, wait) = detectLosses(at: now)
     }
+    let isMarked = echoArrived(header, flight: flightBefore, at: now)
     if recovery.isOpen, scoreboard.log.lostOctets > 0 {
       beginRecovery(flight: flightBefore, inflight: inflightBefore, at: now)
     }
@@ -75,7 +75,7 @@ extension Connection {
     if delivery.octets > 0 {
       let sample = acknowledgmentSample(
         delivery, advance: advance, flightBefore: inflightBefore, lost: lost,
-        isRecovering: !wasOpen && !afterTimeout,
+        isRecovering: isMarked || recovery.isFast,
         roundTrip: delivery.roundTrip ?? sample, at: now)
       congestion.acknowledged(sample, at: now)
     }
@@ -119,6 +119,7 @@ extension Connection {
     scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next, afterTimeout: false)
     congestion.lossDetected(flight: max(min(flight, congestion.congestionWindow), payloadLimit), at: now)
     scoreboard.reduction.begin(flight: inflight)
+    windowShrank()
     recovery.begin(recover: send.next)
   }
 

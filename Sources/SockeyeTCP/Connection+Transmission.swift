@@ -53,7 +53,7 @@ extension Connection {
     return SegmentPlan(
       sequence: send.initial,
       acknowledgment: withAcknowledgment ? receive.next : SequenceNumber(0),
-      flags: withAcknowledgment ? [.syn, .ack] : .syn,
+      flags: withAcknowledgment ? [.syn, .ack] : synchronizeAsksForMarks ? [.syn, .ece, .cwr] : .syn,
       window: UInt16(min(65_535, receive.capacity)),
       options: .synchronize(
         segmentSize: announcedSegmentSize, windowShift: agreed.windowScaling ? receive.windowShift : nil,
@@ -237,6 +237,7 @@ extension Connection {
       sequence: acceptableSequence, acknowledgment: receive.next, flags: .ack, window: receive.wireWindow,
       options: options(at: now), purpose: purpose)
     markUrgent(&plan)
+    if marks.echoing { plan.flags.insert(.ece) }
     return plan
   }
 
@@ -257,7 +258,18 @@ extension Connection {
       }
     }
     markUrgent(&plan)
+    if marks.echoing { plan.flags.insert(.ece) }
+    if agreed.congestionNotification, sequence == send.next, length > 0, !isZeroWindowProbe(purpose) {
+      // RFC 3168 §6.1.5: new text only, neither copies nor probes.
+      plan.isMarkable = true
+      if marks.reductionUntold { plan.flags.insert(.cwr) }
+    }
     return plan
+  }
+
+  private func isZeroWindowProbe(_ purpose: SegmentPurpose) -> Bool {
+    if case .zeroWindowProbe = purpose { return true }
+    return false
   }
 
   /// RFC 9293 §3.8.5 MUST-30, MUST-62: the pointer names the octet after the urgent data, and a pointer that is too

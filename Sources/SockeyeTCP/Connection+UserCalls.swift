@@ -224,7 +224,9 @@ extension Connection {
       sendWindow: send.window, receiveWindow: receive.window, outstanding: send.flight, unsent: send.unsent,
       readable: receive.buffer.count, urgentAhead: receive.urgentAhead, segmentSize: payloadLimit,
       usesTimestamps: agreed.timestamps, usesSelectiveAcknowledgments: agreed.selectiveAcknowledgments,
-      usesWindowScaling: agreed.windowScaling, reorderingSeen: scoreboard.rack.reorderingSeen,
+      usesWindowScaling: agreed.windowScaling,
+      usesCongestionNotification: agreed.congestionNotification,
+      reorderingSeen: scoreboard.rack.reorderingSeen,
       deliveryRate: scoreboard.rate.latest?.bytesPerSecond, statistics: statistics)
   }
 }

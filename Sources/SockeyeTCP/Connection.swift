@@ -96,6 +96,7 @@ public struct Connection: ~Copyable {
   var ambiguous = false
   var lastDataSentAt = Instant.zero
 
+  var marks = CongestionMarks()
   var notices: Notices = []
   var transitions = TransitionLog()
   public internal(set) var closeReason: CloseReason?
@@ -251,6 +252,8 @@ struct AgreedOptions: Sendable, Equatable {
   var windowScaling: Bool
   var timestamps: Bool
   var selectiveAcknowledgments: Bool
+  /// Segments with new text may be marked on the way (RFC 3168 §6.1.1).
+  var congestionNotification = false
 }
 
 /// A segment whose round trip is being measured.

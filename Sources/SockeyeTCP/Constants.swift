@@ -15,6 +15,8 @@ enum Constants {
   static let maximumWindowShift: UInt8 = 14
   /// TS.Recent says nothing after so long a silence (RFC 7323 §5.5).
   static let timestampValidity: Interval = .hours(24 * 24)
+  /// How much older the timestamp of text that fills a gap may be, milliseconds.
+  static let overtakenClock: UInt32 = 500
   /// An ACK is delayed less than this (RFC 9293 §3.8.6.3 MUST-40).
   static let delayedAcknowledgmentLimit: Interval = .milliseconds(499)
   /// How long the sender's silly-window rule may hold data back: 0.1 to 1.0 s (RFC 9293 §3.8.6.2.1).

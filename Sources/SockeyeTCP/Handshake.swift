@@ -44,6 +44,8 @@ public struct PassiveHandshake: ~Copyable {
   let peerSequence: SequenceNumber
   let peerOptions: TCPOptions
   let peerWindow: UInt16
+  /// The SYN asked for explicit congestion notification (RFC 3168 §6.1.1).
+  let asksForMarks: Bool
   /// Text that came with the SYN, kept until the handshake is complete (RFC 9293 §3.10.7.2, third step).
   var held: ByteRing
   let heldFinish: Bool
@@ -71,6 +73,7 @@ public struct PassiveHandshake: ~Copyable {
     peerSequence = header.sequence
     peerOptions = header.options
     peerWindow = header.window
+    asksForMarks = header.flags.contains([.ece, .cwr])
     let count = min(payload.byteCount, min(heldLimit, listen.initialWindow))
     held = ByteRing(capacity: count)
     if count > 0 { _ = held.append(payload.extracting(0..<count)) }
@@ -97,6 +100,7 @@ public struct PassiveHandshake: ~Copyable {
     peerOptions = options
     // Until the segment's own window is looked at; that of the SYN is not known.
     peerWindow = header.window
+    asksForMarks = false
     held = ByteRing(capacity: 0)
     heldFinish = false
     self.openedAt = openedAt ?? now
@@ -108,11 +112,13 @@ public struct PassiveHandshake: ~Copyable {
 
   private var next: SequenceNumber { peerSequence + 1 }
 
-  private var agreed: AgreedOptions {
+  var agreed: AgreedOptions {
     AgreedOptions(
       windowScaling: parameters.windowShift != nil && peerOptions.windowScale != nil,
       timestamps: parameters.configuration.timestamps && peerOptions.timestamps != nil,
-      selectiveAcknowledgments: parameters.configuration.selectiveAcknowledgments && peerOptions.sackPermitted
+      selectiveAcknowledgments: parameters.configuration.selectiveAcknowledgments
+        && peerOptions.sackPermitted,
+      congestionNotification: parameters.configuration.explicitCongestionNotification != .off && asksForMarks
     )
   }
 
@@ -221,6 +227,8 @@ public struct PassiveHandshake: ~Copyable {
   /// The SYN,ACK of a handshake that isn't kept, with a mark in its timestamp.
   borrowing func answer(marked mark: CookieMark, at now: Instant) -> SegmentPlan {
     var plan = synchronizePlan(.synchronizeAcknowledge, at: now)
+    // There is no room to remember it.
+    plan.flags.remove(.ece)
     plan.options.timestamps = plan.options.timestamps.map {
       TimestampOption(value: mark.marking($0.value), echo: $0.echo)
     }
@@ -229,7 +237,8 @@ public struct PassiveHandshake: ~Copyable {
 
   private borrowing func synchronizePlan(_ purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     SegmentPlan(
-      sequence: parameters.initialSequence, acknowledgment: next, flags: [.syn, .ack],
+      sequence: parameters.initialSequence, acknowledgment: next,
+      flags: agreed.congestionNotification ? [.syn, .ack, .ece] : [.syn, .ack],
       window: UInt16(parameters.initialWindow),
       options: .synchronize(
         segmentSize: parameters.announcedSegmentSize,
@@ -270,6 +279,7 @@ extension Connection {
   /// Makes the connection of a handshake that `segmentArrived` called completed. It is in SYN-RECEIVED; give it
   /// the segment that completed the handshake next.
   public init(completing handshake: consuming PassiveHandshake, at now: Instant) {
+    let takesMarks = handshake.agreed.congestionNotification
     self.init(
       handshake.parameters, opening: .synchronizeReceived, isPassive: true,
       peerSequence: handshake.peerSequence, at: handshake.openedAt)
@@ -277,6 +287,7 @@ extension Connection {
     send.setWindow(
       Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: SequenceNumber(0))
     adoptPeerOptions(handshake.peerOptions, at: handshake.openedAt)
+    agreed.congestionNotification = takesMarks
     if !agreed.windowScaling { receive.stopScaling() }
     timers.retransmissions = handshake.wasRepeated ? 1 : 0
     timers.heardAt = now

@@ -22,8 +22,8 @@ struct LossRecovery: Sendable, Equatable {
   private var highestRecovery: SequenceNumber?
 
   var isOpen: Bool { phase == .open }
-  var isAfterTimeout: Bool {
-    if case .timeout = phase { return true }
+  var isFast: Bool {
+    if case .fast = phase { return true }
     return false
   }
 

@@ -127,7 +127,8 @@ struct Scoreboard: ~Copyable {
   }
 
   /// RFC 2883 §4: the first block tells of a duplicate when it is acknowledged already, or lies inside of the second.
-  private static func isDuplicate(_ blocks: SACKBlocks, acknowledgment: SequenceNumber) -> Bool {
+  static func isDuplicate(_ blocks: SACKBlocks, acknowledgment: SequenceNumber) -> Bool {
+    guard !blocks.isEmpty else { return false }
     let first = blocks[0]
     guard first.left < first.right else { return false }
     if first.right <= acknowledgment { return true }

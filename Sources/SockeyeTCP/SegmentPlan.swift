@@ -87,6 +87,8 @@ public struct SegmentPlan: Sendable, Equatable {
   public var payloadOffset: Int
   public var payloadLength: Int
   public var purpose: SegmentPurpose
+  /// The packet may be marked instead of dropped: ECT(0) in the IP header (RFC 3168 §5).
+  public var isMarkable = false
 
   public init(
     sequence: SequenceNumber, acknowledgment: SequenceNumber = SequenceNumber(0), flags: TCPFlags,

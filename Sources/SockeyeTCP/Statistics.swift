@@ -24,6 +24,10 @@ public struct Statistics: Sendable, Equatable {
   /// Segments that the peer says have come twice (RFC 2883).
   public internal(set) var duplicatesReported: UInt64 = 0
   public internal(set) var windowProbes: UInt32 = 0
+  /// Segments with text that came with the mark of congestion (RFC 3168, CE).
+  public internal(set) var marksReceived: UInt64 = 0
+  /// Times the window shrank because the peer told of marks.
+  public internal(set) var marksEchoed: UInt32 = 0
 
   public init() {}
 }
@@ -54,6 +58,8 @@ public struct ConnectionStatus: Sendable, Equatable {
   public var usesTimestamps: Bool
   public var usesSelectiveAcknowledgments: Bool
   public var usesWindowScaling: Bool
+  /// Segments with new text may be marked on the way (RFC 3168).
+  public var usesCongestionNotification: Bool
   /// Segments have overtaken one another on the way to the peer (RFC 8985 §6.2 step 3).
   public var reorderingSeen: Bool
   /// How fast the path delivered last, octets a second; nil before there is a measure.

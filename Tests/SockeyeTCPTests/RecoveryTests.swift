@@ -318,6 +318,20 @@ import Testing
     #expect((talk.status?.slowStartThreshold ?? 0) > 5000)
   }
 
+  /// Copies whose ACKs are lost answer nothing: their time is no round trip.
+  @Test(.requirement("6298-5"))
+  func anAcknowledgmentThatTellsOfDuplicatesIsNoMeasure() {
+    let talk = talk(1000, timestamps: true)
+    let first = talk.takeSent()[0]
+    let before = talk.status?.smoothedRoundTrip
+    talk.advance(.seconds(8))
+    #expect(talk.takeSent().count >= 3)
+    talk.peerTimestamp = TimestampOption(value: 14_000, echo: first.header.options.timestamps?.value ?? 0)
+    acknowledge(talk, 1001, holding: 1..<1001)
+    #expect(talk.status?.outstanding == 0)
+    #expect(talk.status?.smoothedRoundTrip == before)
+  }
+
   // MARK: Forgeries
 
   @Test func blocksOfWhatWasNeverSentCountForNothing() {

@@ -92,4 +92,21 @@ import Testing
     talk.expectState(situation.state)
     #expect(talk.drops.suffix(2) == [.missingTimestamp, .missingTimestamp])
   }
+
+  /// Text that was overtaken by a copy of what went before it is not thrown away for its older clock, unless nothing
+  /// behind it shows that it was sent in time.
+  @Test func textThatFillsAGapMayBeALittleOlder() {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(sackPermitted: true, timestamp: 1000))
+    talk.takeSent()
+    talk.receive(".", seq: 301, ack: 1, length: 100, options: .timestamps(1013, echo: 0))
+    talk.receive(".", seq: 1, ack: 1, length: 100, options: .timestamps(1100, echo: 0))
+    talk.receive(".", seq: 101, ack: 1, length: 100, options: .timestamps(1011, echo: 0))
+    #expect(talk.read().count == 200)
+    talk.receive(".", seq: 401, ack: 1, length: 100, options: .timestamps(1014, echo: 0))
+    talk.receive(".", seq: 201, ack: 1, length: 100, options: .timestamps(599, echo: 0))
+    #expect(talk.read().isEmpty)
+    talk.receive(".", seq: 201, ack: 1, length: 100, options: .timestamps(1012, echo: 0))
+    #expect(talk.read().count == 200)
+  }
 }

@@ -29,6 +29,14 @@ public struct SentSegment: Sendable {
   public let packet: [UInt8]
   public let source: IPAddress
   public let destination: IPAddress
+
+  /// The ECN field of the IP header (RFC 3168 §5).
+  public var mark: UInt8 {
+    switch source {
+    case .v4: packet[1] & 3
+    case .v6: packet[1] >> 4 & 3
+    }
+  }
 }
 
 public final class Conversation {
@@ -52,6 +60,8 @@ public final class Conversation {
   public var peerWindow: UInt16 = 65_535
   /// Given to each segment of the peer that names none; set it after agreeing on timestamps.
   public var peerTimestamp: TimestampOption?
+  /// The ECN field of the peer's packets as they arrive: 2 is ECT(0), 3 CE.
+  public var peerMark: UInt8 = 0
 
   public private(set) var listener: ListenerID?
   public private(set) var connection: ConnectionID?
@@ -341,23 +351,27 @@ public final class Conversation {
       segment[17] = UInt8(sum & 0xff)
       if badChecksum { segment[17] ^= 1 }
     }
-    receivePacket(Self.packet(segment, from: source, to: destination, protocolNumber: IPProtocol.tcp))
+    receivePacket(
+      Self.packet(
+        segment, from: source, to: destination, protocolNumber: IPProtocol.tcp, trafficClass: peerMark))
   }
 
   /// An IP packet around a payload.
   public static func packet(
-    _ payload: [UInt8], from source: IPAddress, to destination: IPAddress, protocolNumber: UInt8
+    _ payload: [UInt8], from source: IPAddress, to destination: IPAddress, protocolNumber: UInt8,
+    trafficClass: UInt8 = 0
   ) -> [UInt8] {
     bytes(capacity: 100) { out in
       switch (source, destination) {
       case (.v4(let source), .v4(let destination)):
         IPv4Header(
           source: source, destination: destination, protocolNumber: protocolNumber,
-          payloadLength: payload.count
+          payloadLength: payload.count, trafficClass: trafficClass
         ).write(into: &out)
       case (.v6(let source), .v6(let destination)):
         IPv6Header(
-          source: source, destination: destination, nextHeader: protocolNumber, payloadLength: payload.count
+          source: source, destination: destination, nextHeader: protocolNumber, payloadLength: payload.count,
+          trafficClass: trafficClass
         ).write(into: &out)
       case (.v4, .v6), (.v6, .v4): preconditionFailure("one packet, one version")
       }
