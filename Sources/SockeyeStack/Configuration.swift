@@ -43,8 +43,9 @@ public struct StackKeys: Sendable {
 /// When a SYN is answered with a cookie instead of a record of its handshake (RFC 4987 §3.6).
 ///
 /// A cookie takes no memory, so a flood of SYNs cannot shut real clients out. What it loses: without timestamps the
-/// connection has neither window scaling nor selective acknowledgments, the segment size is rounded down to one of
-/// eight, and a SYN,ACK or an ACK that gets lost is sent again only when the client sends again.
+/// connection has neither window scaling nor selective acknowledgments nor explicit congestion notification, the segment
+/// size is rounded down to one of eight, and a SYN,ACK or an ACK that gets lost is sent again only when the client sends
+/// again.
 public enum SynCookieUse: UInt8, Sendable {
   /// While a listener has as many handshakes under way as it may.
   case automatic

@@ -89,9 +89,11 @@ public struct PassiveHandshake: ~Copyable {
   ///   - listen: how the listener opened it, ISS included.
   ///   - header: the segment.
   ///   - options: those of the SYN.
+  ///   - asksForMarks: whether the SYN asked for explicit congestion notification.
   ///   - openedAt: when the SYN,ACK left; nil if nobody knows.
   init(
-    answered listen: OpenParameters, by header: TCPHeader, options: TCPOptions, openedAt: Instant?,
+    answered listen: OpenParameters, by header: TCPHeader, options: TCPOptions, asksForMarks: Bool,
+    openedAt: Instant?,
     at now: Instant
   ) {
     parameters = listen
@@ -100,7 +102,7 @@ public struct PassiveHandshake: ~Copyable {
     peerOptions = options
     // Until the segment's own window is looked at; that of the SYN is not known.
     peerWindow = header.window
-    asksForMarks = false
+    self.asksForMarks = asksForMarks
     held = ByteRing(capacity: 0)
     heldFinish = false
     self.openedAt = openedAt ?? now
@@ -227,8 +229,6 @@ public struct PassiveHandshake: ~Copyable {
   /// The SYN,ACK of a handshake that isn't kept, with a mark in its timestamp.
   borrowing func answer(marked mark: CookieMark, at now: Instant) -> SegmentPlan {
     var plan = synchronizePlan(.synchronizeAcknowledge, at: now)
-    // There is no room to remember it.
-    plan.flags.remove(.ece)
     plan.options.timestamps = plan.options.timestamps.map {
       TimestampOption(value: mark.marking($0.value), echo: $0.echo)
     }

@@ -9,7 +9,7 @@ import SockeyeWire
 /// The initial sequence number of the SYN,ACK is a keyed hash of both ends, the client's initial sequence number, the
 /// options below and a count of 64-second steps, with the number of a segment size in its three lowest bits. Where
 /// timestamps are in use, the six lowest bits of the SYN,ACK's timestamp say what else the SYN offered; without them a
-/// connection has neither window scaling nor selective acknowledgments.
+/// connection has neither window scaling nor selective acknowledgments nor explicit congestion notification.
 ///
 /// A guess at random is right once in 2²⁸ (two steps, eight sizes). A cookie cannot be kept above the sequence numbers
 /// that an earlier connection of the same four-tuple used, so a host sends none into TIME-WAIT.
@@ -43,8 +43,9 @@ public struct SynCookies: Sendable {
     _ header: TCPHeader, tuple: FourTuple, listen: OpenParameters, at now: Instant
   ) -> SegmentPlan {
     var synchronize = header
-    let mark = CookieMark(header.options, listen)
+    let mark = CookieMark(header, listen)
     if mark == .noTimestamps {
+      synchronize.flags = .syn
       synchronize.options = TCPOptions()
       synchronize.options.maximumSegmentSize = header.options.maximumSegmentSize
     }
@@ -87,7 +88,9 @@ public struct SynCookies: Sendable {
     options.timestamps = timestamps.map { TimestampOption(value: $0.value, echo: 0) }
     var parameters = listen
     parameters.initialSequence = cookie
-    return PassiveHandshake(answered: parameters, by: header, options: options, openedAt: openedAt, at: now)
+    return PassiveHandshake(
+      answered: parameters, by: header, options: options, asksForMarks: mark.asksForMarks, openedAt: openedAt,
+      at: now)
   }
 
   /// Notes that a connection was made of the cookie that a segment acknowledges: copies of the segment make no other.
@@ -157,28 +160,35 @@ private struct RollingKey: Sendable {
 
 /// What a SYN offered besides its segment size, in the lowest bits of a timestamp.
 struct CookieMark: Equatable {
-  /// Bits 0 to 3: the window scale, 15 for none. Bit 4: SACK is permitted.
+  /// Bits 0 to 3: the window scale, 15 for none. Bit 4: SACK is permitted. Bit 5: the SYN asks for explicit congestion
+  /// notification (RFC 3168 §6.1.1).
   let bits: UInt32
 
   static let width: UInt32 = 6
   static var mask: UInt32 { (1 << width) - 1 }
   private static let noScale: UInt32 = 15
   private static let sackPermitted: UInt32 = 1 << 4
+  private static let congestionNotification: UInt32 = 1 << 5
   /// No timestamp has room for anything.
   static let noTimestamps = CookieMark(bits: 1 << width)
 
   private init(bits: UInt32) { self.bits = bits }
 
-  init(_ options: TCPOptions, _ listen: OpenParameters) {
+  init(_ header: TCPHeader, _ listen: OpenParameters) {
+    let options = header.options
     guard listen.configuration.timestamps, options.timestamps != nil else {
       self = .noTimestamps
       return
     }
     let scale = options.windowScale.map { UInt32(min($0, Constants.maximumWindowShift)) } ?? Self.noScale
-    bits = scale | (options.sackPermitted ? Self.sackPermitted : 0)
+    bits =
+      scale | (options.sackPermitted ? Self.sackPermitted : 0)
+      | (header.flags.contains([.ece, .cwr]) ? Self.congestionNotification : 0)
   }
 
   init(echo: UInt32) { bits = echo & Self.mask }
+
+  var asksForMarks: Bool { self != .noTimestamps && bits & Self.congestionNotification != 0 }
 
   /// The options of the SYN that the mark tells of.
   var options: TCPOptions {

@@ -83,6 +83,23 @@ struct Offer: Sendable {
     #expect(host.stack.statistics.tcp.cookiesAccepted == 1)
   }
 
+  @Test(.requirement("4987-4"), arguments: [true, false], [true, false])
+  func marksAreAgreedOnWhereThereIsRoomToRememberThem(asked: Bool, timestamps: Bool) throws {
+    let host = Host { $0.synCookies = .always }
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let peer = Peer("10.0.0.2:5000", "10.0.0.1:80", sequence: 1000)
+    let offer = Offer(segmentSize: 1460, scale: 7, permitsSACK: true, timestamps: timestamps)
+    host.receive(peer.segment(asked ? [.syn, .ece, .cwr] : .syn, options: offer.options(1)))
+    let answer = try host.segment()
+    #expect(answer.tcp?.flags.contains(.ece) == (asked && timestamps))
+    try peer.hear(answer)
+    let echo = answer.tcp?.options.timestamps?.value ?? 0
+    host.receive(peer.segment(.ack, options: Offer(timestamps: timestamps).options(2, echo: echo)))
+    let id = try #require(try host.stack.accept(listener))
+    #expect(try host.stack.status(of: id).usesCongestionNotification == (asked && timestamps))
+    #expect(try host.stack.status(of: id).usesSelectiveAcknowledgments == timestamps)
+  }
+
   @Test(arguments: [(UInt16(0), 48), (48, 48), (300, 256), (1459, 1440), (1452, 1440), (9000, 1460)])
   func aSegmentSizeIsRoundedDown(announced: UInt16, used: Int) throws {
     let host = Host { $0.synCookies = .always }
