@@ -92,6 +92,9 @@ public struct TCPConfiguration: Sendable, Equatable {
   public var maximumRetransmissionTimeout: Interval = .seconds(120)
   /// Which algorithm sets the congestion window.
   public var congestionControl: CongestionControlAlgorithm = .cubic
+  /// Whether segments are spread over the round trip (RFC 9002 §7.7 says why), and not sent as fast as the window allows.
+  /// BBR always does.
+  public var pacing = false
   /// How long a connection whose user is gone waits for the peer's FIN.
   public var orphanTimeout: Interval = .seconds(60)
 

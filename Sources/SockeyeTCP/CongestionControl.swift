@@ -9,11 +9,14 @@ public enum CongestionControlAlgorithm: UInt8, Sendable, CaseIterable {
   case newReno
   /// RFC 9438.
   case cubic
+  /// BBR version 3 (draft-ietf-ccwg-bbr). With a peer without SACK it is CUBIC.
+  case bbr
 
   public var name: String {
     switch self {
     case .newReno: "newreno"
     case .cubic: "cubic"
+    case .bbr: "bbr"
     }
   }
 }
@@ -71,21 +74,17 @@ struct CongestionControl: Sendable {
     switch kind {
     case .newReno: algorithm = .newReno
     case .cubic: algorithm = .cubic
+    case .bbr:
+      algorithm = .bbr
+      model = Model()
     }
-  }
-
-  /// BBR, which needs delivery rates, lost segments one by one and a sender that keeps to its pace. No configuration
-  /// offers it yet.
-  ///
-  /// - Parameter segmentSize: SMSS, octets.
-  init(bbr segmentSize: Int) {
-    window = CongestionWindow(segment: segmentSize, synchronizeLost: false)
-    algorithm = .bbr
-    model = Model()
   }
 
   /// BBR's model of the path, while BBR is in use.
   var bbr: BBR? { model?.state }
+
+  /// SMSS, octets.
+  var segmentSize: Int { window.segment }
 
   /// cwnd, octets: the caller never has more in the network.
   var congestionWindow: Int { window.size }

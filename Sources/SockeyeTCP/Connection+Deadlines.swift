@@ -63,6 +63,7 @@ extension Connection {
     if let deadline = abandonDeadline { earliest = min(earliest, deadline) }
     if let deadline = keepAliveDeadline { earliest = min(earliest, deadline) }
     if let deadline = orphanDeadline { earliest = min(earliest, deadline) }
+    if let deadline = paceDeadline { earliest = min(earliest, deadline) }
     return earliest == .distantFuture ? nil : earliest
   }
 

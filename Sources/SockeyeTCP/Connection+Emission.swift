@@ -146,6 +146,7 @@ extension Connection {
       send.sent(upTo: end, finish: false)
     }
     logSent(from: sequence, to: end, isFirst: isFirst, at: now)
+    paceAfter(length, at: now)
     lastDataSentAt = now
     if timed == nil { timed = TimedSegment(end: end, sentAt: now) }
     rearmAfterSending(at: now)
@@ -182,6 +183,7 @@ extension Connection {
       send.resend(from: end, cause: cause)
     }
     logSentAgain(plan, to: end, cause: cause, at: now)
+    paceAfter(plan.payloadLength, at: now)
     // Text behind a probe, or a FIN that was queued when its place was reached again, leaves with the copy.
     let finish = plan.flags.contains(.fin)
     if finish || end > send.next { transition { $0.send.sent(upTo: end, finish: finish) } }

@@ -16,7 +16,9 @@ extension Connection {
   /// Octets that may be in the network now.
   @inline(__always)
   borrowing func sendingWindow(at now: Instant) -> Int {
-    if agreed.selectiveAcknowledgments, case .fast = recovery.phase { return scoreboard.reduction.window }
+    if agreed.selectiveAcknowledgments, case .fast = recovery.phase, !congestion.setsWindowInRecovery {
+      return scoreboard.reduction.window
+    }
     return congestionWindow(at: now) + recovery.allowance(segmentSize: payloadLimit)
   }
 
@@ -78,6 +80,7 @@ extension Connection {
         isRecovering: isMarked || recovery.isFast,
         roundTrip: delivery.roundTrip ?? sample, at: now)
       congestion.acknowledged(sample, at: now)
+      if congestion.isLimitingItself { scoreboard.rate.applicationIsLimiting(flight: inflight) }
     }
     rearmRetransmission(at: now, restart: advance > 0, wait: wait)
   }
@@ -89,7 +92,8 @@ extension Connection {
     let rate = scoreboard.rate.finish(
       delivered: delivery.octets, minimumRoundTrip: roundTrip.minimum, at: now)
     return AcknowledgmentSample(
-      newlyAcknowledged: isRecovering ? delivery.octets : advance, flightBefore: flightBefore,
+      newlyAcknowledged: isRecovering || congestion.setsWindowInRecovery ? delivery.octets : advance,
+      flightBefore: flightBefore,
       flight: inflight, roundTrip: sample,
       smoothedRoundTrip: roundTrip.smoothed, acknowledgment: send.unacknowledged, next: send.next,
       newlyLost: lost, isRecovering: isRecovering, isApplicationLimited: scoreboard.rate.isApplicationLimited,
@@ -166,8 +170,17 @@ extension Connection {
   private mutating func detectLosses(at now: Instant) -> (lost: Int, wait: Interval?) {
     let window = reorderingWindow
     let found = scoreboard.rack.detect(in: &scoreboard.log, window: window, at: now)
-    if found.lost > 0 { scoreboard.rate.segmentsLost(found.lost) }
+    if found.lost > 0 { tellLosses(found.lost, at: now) }
     return found
+  }
+
+  /// To an algorithm with a model of the path each loss tells of the flight in which it happened.
+  private mutating func tellLosses(_ octets: Int, at now: Instant) {
+    guard congestion.setsWindowInRecovery else { return scoreboard.rate.segmentsLost(octets) }
+    var index = 0
+    while let loss = scoreboard.log.takeUntoldLoss(from: &index) {
+      congestion.segmentLost(scoreboard.rate.segmentLost(loss.record, octets: loss.octets), at: now)
+    }
   }
 
   private var reorderingWindow: Interval {
@@ -298,6 +311,7 @@ extension Connection {
   mutating func logSent(from sequence: SequenceNumber, to end: SequenceNumber, isFirst: Bool, at now: Instant)
   {
     guard agreed.selectiveAcknowledgments else { return }
+    if isFirst, scoreboard.rate.isApplicationLimited { congestion.resumed(at: now) }
     let snapshot = scoreboard.rate.snapshot(
       flight: inflight + (end - sequence), isFirst: isFirst, at: now)
     scoreboard.log.append(
@@ -335,7 +349,9 @@ extension Connection {
   mutating func markLostAfterTimeout(at now: Instant) {
     guard agreed.selectiveAcknowledgments else { return }
     scoreboard.log.forgetSacks()
+    let before = scoreboard.log.lostOctets
     scoreboard.rack.timedOut(in: &scoreboard.log, window: reorderingWindow, at: now)
+    tellLosses(scoreboard.log.lostOctets - before, at: now)
     scoreboard.probe = nil
     scoreboard.repair = Repair(begin: send.unacknowledged, recover: send.next, afterTimeout: true)
   }

@@ -116,8 +116,10 @@ extension Connection {
   }
 
   /// The first segment that RACK found lost, as far as the windows allow.
-  private borrowing func planRepair(at now: Instant) -> SegmentPlan? {
-    guard let lost = scoreboard.log.firstLost(limit: payloadRoom(at: now)) else { return nil }
+  borrowing func planRepair(at now: Instant) -> SegmentPlan? {
+    guard paceAllows(at: now), let lost = scoreboard.log.firstLost(limit: payloadRoom(at: now)) else {
+      return nil
+    }
     let from = scoreboard.log.start + lost.lowerBound
     let inflight = inflight
     guard inflight + lost.count <= sendingWindow(at: now) || inflight == 0 else { return nil }
@@ -182,7 +184,7 @@ extension Connection {
   borrowing func newLength(at now: Instant) -> Int? {
     let unsent = send.unsent
     let finishing = send.phase == .finishQueued
-    guard unsent > 0 || finishing, send.resendNext == nil else { return nil }
+    guard unsent > 0 || finishing, send.resendNext == nil, paceAllows(at: now) else { return nil }
     let usable = send.usableWindow
     let inflight = inflight
     let congestionRoom = sendingWindow(at: now) - inflight

@@ -96,6 +96,7 @@ public struct Connection: ~Copyable {
   var ambiguous = false
   var lastDataSentAt = Instant.zero
 
+  var pacer = Pacer()
   var marks = CongestionMarks()
   var notices: Notices = []
   var transitions = TransitionLog()
@@ -221,6 +222,10 @@ public struct Connection: ~Copyable {
       agreed.windowScaling = false
     }
     agreed.selectiveAcknowledgments = agreed.selectiveAcknowledgments && options.sackPermitted
+    if !agreed.selectiveAcknowledgments, configuration.congestionControl == .bbr {
+      // Without SACK there are no delivery rates to go by.
+      congestion = CongestionControl(.cubic, segmentSize: congestion.segmentSize, synchronizeLost: false)
+    }
     if let timestamps = options.timestamps, agreed.timestamps {
       timestampRecent = timestamps.value
       timestampRecentAt = now

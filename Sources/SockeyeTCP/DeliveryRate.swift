@@ -51,6 +51,15 @@ struct DeliveryRate {
 
   mutating func segmentsLost(_ octets: Int) { lost += UInt64(octets) }
 
+  /// One of the segments that were taken for lost, of which `lost` counts this one and those before it.
+  mutating func segmentLost(_ record: TransmissionLog.Record, octets: Int) -> LostSegment {
+    lost += UInt64(octets)
+    return LostSegment(
+      octets: octets, flightWhenSent: Int(clamping: record.delivery.flight),
+      lostSinceSent: Int(clamping: UInt32(truncatingIfNeeded: lost) &- record.delivery.lost),
+      isApplicationLimited: record.marks.contains(.applicationLimited))
+  }
+
   /// Everything written has left, and the congestion window has room: what is delivered says nothing of the path.
   mutating func applicationIsLimiting(flight: Int) {
     applicationLimitedUntil = delivered + UInt64(max(flight, 1))

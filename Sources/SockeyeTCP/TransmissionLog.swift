@@ -18,6 +18,8 @@ struct TransmissionLog: ~Copyable {
     static let retransmitted = Marks(rawValue: 4)
     /// The application had nothing more to send when this left.
     static let applicationLimited = Marks(rawValue: 8)
+    /// Taken for lost, and congestion control has not heard of it.
+    static let untold = Marks(rawValue: 16)
   }
 
   /// One segment; it begins where the one before it ends. Numbers and times lie raw, so that a row is plain bytes.
@@ -228,9 +230,21 @@ struct TransmissionLog: ~Copyable {
 
   mutating func markLost(_ index: Int) {
     guard self[index].isInFlight else { return }
-    self[index].marks.insert(.lost)
+    self[index].marks.insert([.lost, .untold])
     lostOctets += length(of: index)
     lostHint = min(lostHint, index)
+  }
+
+  /// The first loss that congestion control has not heard of, with its length in octets; it counts as told now.
+  mutating func takeUntoldLoss(from index: inout Int) -> (record: Record, octets: Int)? {
+    while index < count {
+      defer { index += 1 }
+      guard self[index].marks.contains(.untold) else { continue }
+      let isLost = self[index].marks.contains(.lost)
+      self[index].marks.remove(.untold)
+      if isLost { return (self[index], length(of: index)) }
+    }
+    return nil
   }
 
   /// Nothing was lost after all.

@@ -52,6 +52,21 @@ import Testing
     #expect(statistics.bytesAcknowledged == 1_000_000)
   }
 
+  /// A loss-based algorithm reaches a twentieth of this.
+  @Test func bbrKeepsTheRateUnderLossAndTheQueueShort() {
+    let report = BulkSimulation.run(
+      configuration(8_000_000) {
+        $0.flows = [.bbr]
+        $0.bitsPerSecond = 20_000_000
+        $0.roundTrip = .milliseconds(50)
+        $0.loss = .percent(1)
+      })
+    #expect(report.failure == nil && report.delivered == 8_000_000)
+    #expect(report.shareOfSecondHalf >= 800_000)
+    #expect(report.dataLink.queueingDelay.mean < .milliseconds(15))
+    #expect(report.timeouts == 0)
+  }
+
   @Test func runsRepeatBitForBit() {
     func run(seed: UInt64) -> (report: BulkReport, capture: [UInt8]) {
       let simulation = BulkSimulation(

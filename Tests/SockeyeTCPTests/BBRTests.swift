@@ -11,7 +11,8 @@ import Testing
   /// 10 Mbit/s and 40 ms hold 50 segments; a queue of ten times as much.
   static func path(rate: Int = 1_250_000, milliseconds: Int = 40, queue: Int = 500_000) -> PathModel {
     var path = PathModel(
-      CongestionControl(bbr: 1_000), rate: rate, propagation: .milliseconds(milliseconds), queue: queue)
+      CongestionControl(.bbr, segmentSize: 1_000, synchronizeLost: false), rate: rate,
+      propagation: .milliseconds(milliseconds), queue: queue)
     path.isPaced = true
     return path
   }
@@ -38,7 +39,7 @@ import Testing
   // MARK: Startup and Drain
 
   @Test func startsAtTheInitialWindowAndWithoutKnowingTheRoundTripTime() {
-    let control = CongestionControl(bbr: 1_000)
+    let control = CongestionControl(.bbr, segmentSize: 1_000, synchronizeLost: false)
     #expect(control.congestionWindow == 10_000)
     // 2.77 initial windows in a millisecond.
     #expect(control.pacingRate(smoothedRoundTrip: nil) == 27_700_000)

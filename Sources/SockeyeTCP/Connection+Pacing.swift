@@ -1,0 +1,31 @@
+// Pacing: segments leave no faster than the rate that congestion control sets. When the next may leave is Pacer's.
+
+import SockeyeBytes
+
+extension Connection {
+  /// Segments are spread over the round trip.
+  @inline(__always)
+  var isPaced: Bool { configuration.pacing || congestion.setsWindowInRecovery }
+
+  /// Whether the pace lets text leave now.
+  @inline(__always)
+  borrowing func paceAllows(at now: Instant) -> Bool { !isPaced || pacer.mayLeave(at: now) }
+
+  /// When the pace lets the next text leave, if nothing else holds it back.
+  var paceDeadline: Instant? {
+    guard isPaced, opening == .synchronized, send.resendNext == nil else { return nil }
+    // Asked about that time, the windows and Nagle's rule answer for it.
+    let due = pacer.next
+    guard newLength(at: due) != nil || planRepair(at: due) != nil else { return nil }
+    return due
+  }
+
+  /// Text has left, new or again.
+  @inline(__always)
+  mutating func paceAfter(_ octets: Int, at now: Instant) {
+    guard isPaced, octets > 0, let rate = congestion.pacingRate(smoothedRoundTrip: roundTrip.smoothed) else {
+      return
+    }
+    pacer.sent(octets, rate: rate, segment: payloadLimit, at: now)
+  }
+}
