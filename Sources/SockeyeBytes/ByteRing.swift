@@ -73,6 +73,31 @@ public struct ByteRing: ~Copyable, @unchecked Sendable {
     place(bytes, at: offset)
   }
 
+  /// Copies bytes behind the readable ones and sums them in the same pass. They become readable by `commit`, when the sum
+  /// is right, or are forgotten by `forgetStored`.
+  /// - Returns: their partial sum as `InternetChecksum.sum` would return it.
+  /// - Precondition: the bytes fit, and nothing is stored out of order.
+  public mutating func storeAndSum(_ bytes: RawSpan) -> UInt32 {
+    let length = bytes.byteCount
+    precondition(length <= free && extent == count, "the bytes must fit behind the readable ones")
+    let end = count &+ length
+    if end > allocatedBytes { grow(toHold: end) }
+    guard length > 0, let storage = unsafe storage else { return 0 }
+    let start = position(of: count)
+    let first = min(length, allocatedBytes &- start)
+    extent = end
+    return unsafe bytes.withUnsafeBytes { source in
+      guard let from = source.baseAddress else { return 0 }
+      // As in `place`.
+      let sum = unsafe SummingLoops.copyAndSum(from, to: storage + start, count: first)
+      let joined = InternetChecksum.joining(0, native: sum)
+      guard first < length else { return joined }
+      let rest = unsafe SummingLoops.copyAndSum(from + first, to: storage, count: length &- first)
+      return InternetChecksum.combine(
+        joined, InternetChecksum.joining(0, native: rest), bOffsetIsOdd: first & 1 == 1)
+    }
+  }
+
   /// Makes `n` stored bytes that follow the readable ones readable.
   /// - Precondition: they have been stored.
   public mutating func commit(_ n: Int) {

@@ -25,7 +25,16 @@ extension Stack {
 
   private mutating func nextConnectionEvent() -> SocketEvent? {
     while let index = connectionNews.first {
-      guard let key = connections.key(at: index), let notice = connections[key].nextNews() else {
+      guard let key = connections.key(at: index) else {
+        connectionNews.remove(index)
+        continue
+      }
+      // Most news is this.
+      if connections[key].takeOnlyReadable() {
+        connectionNews.remove(index)
+        return .readable(ConnectionID(key))
+      }
+      guard let notice = connections[key].nextNews() else {
         connectionNews.remove(index)
         continue
       }
@@ -71,6 +80,14 @@ extension Stack {
 }
 
 extension ConnectionRecord {
+  /// Takes out the news that there is something to read, if that is all there is and the user is to hear it.
+  @inline(__always)
+  mutating func takeOnlyReadable() -> Bool {
+    guard news == .readable, case .user = ownership else { return false }
+    news = []
+    return true
+  }
+
   /// Takes out the piece of news that is told next, if the user is to hear any. The end is told last.
   mutating func nextNews() -> Notices? {
     switch ownership {

@@ -24,6 +24,7 @@ extension Stack {
     let tuple = FourTuple(
       local: Endpoint(address: arrival.destination, port: parsed.header.destinationPort),
       remote: Endpoint(address: arrival.source, port: parsed.header.sourcePort))
+    if arrival.checksum == .unverified, tookExpectedText(segment, parsed, tuple, arrival) { return }
     // RFC 9293 §3.1 MUST-3.
     if arrival.checksum == .unverified,
       !TCPHeader.hasValidChecksum(segment, source: arrival.source, destination: arrival.destination)
@@ -39,6 +40,41 @@ extension Stack {
     case .handshake(let key): handshakeArrival(key, parsed.header, payload)
     case .timeWait(let key): timeWaitArrival(key, parsed.header, payload, arrival)
     case nil: strangerArrival(tuple, parsed.header, payload, arrival, minimumSequence: nil, previous: nil)
+    }
+  }
+
+  /// The shorter way of most text, whose checksum is looked at while it is copied (MUST-3).
+  @inline(__always)
+  private mutating func tookExpectedText(
+    _ segment: RawSpan, _ parsed: TCPHeader.Parsed, _ tuple: FourTuple, _ arrival: Arrival
+  ) -> Bool {
+    // What little text there is may as well be summed first.
+    guard parsed.payload.count >= 256, !observing, !arrival.isMarked, case .connection(let key) = flow(tuple),
+      hasRoomForData(parsed.payload.count, of: key)
+    else { return false }
+    var sum = UInt64(connections[key].envelope.pseudoHeaderSum) &+ UInt64(segment.byteCount)
+    var offset = 0
+    while offset < parsed.payload.lowerBound {
+      sum = sum &+ UInt64(segment.uint32(at: offset))
+      offset &+= 4
+    }
+    let folded = UInt32(truncatingIfNeeded: (sum & 0xffff_ffff) &+ (sum >> 32))
+    guard
+      connections[key].connection.takeExpectedText(
+        parsed.header, segment.extracting(parsed.payload), completing: folded, at: now)
+    else { return false }
+    arrivalEnded(key)
+    return true
+  }
+
+  /// A connection has taken in a segment.
+  @inline(__always)
+  private mutating func arrivalEnded(_ key: ConnectionKey) {
+    if let until = connections[key].connection.waitsToAcknowledge(at: now) {
+      schedule(key, at: until)
+      note(key)
+    } else {
+      settle(key)
     }
   }
 
@@ -86,12 +122,7 @@ extension Stack {
       reply(reset, connections[key].envelope)
     }
     if outcome.returnedToListen { forgetUnaccepted(key) }
-    if let until = connections[key].connection.waitsToAcknowledge(at: now) {
-      schedule(key, at: until)
-      note(key)
-    } else {
-      settle(key)
-    }
+    arrivalEnded(key)
   }
 
   // MARK: TIME-WAIT

@@ -111,14 +111,37 @@ extension Connection {
   /// - Precondition: `isExpectedText`.
   @inline(__always)
   mutating func expectedTextArrived(_ header: TCPHeader, _ payload: RawSpan, at now: Instant) {
+    receive.appendExpected(payload)
+    noteExpected(header, payload.byteCount, at: now)
+  }
+
+  /// Takes a segment whose checksum nobody has looked at yet, if it is text that comes next: the one pass that copies the
+  /// text sums it up, too.
+  ///
+  /// - Parameter sum: of the pseudo-header and the segment's header.
+  /// - Returns: whether it was taken; otherwise nothing has changed, and its checksum is still to be looked at.
+  @inline(__always)
+  package mutating func takeExpectedText(
+    _ header: TCPHeader, _ payload: RawSpan, completing sum: UInt32, at now: Instant
+  ) -> Bool {
+    guard isExpectedText(header, payload), receive.buffer.extent == receive.buffer.count,
+      receive.appendExpected(payload, completing: sum)
+    else { return false }
+    statistics.segmentsReceived += 1
+    noteExpected(header, payload.byteCount, at: now)
+    checkInvariants()
+    return true
+  }
+
+  @inline(__always)
+  private mutating func noteExpected(_ header: TCPHeader, _ octets: Int, at now: Instant) {
     heard(at: now)
     rememberTimestamp(header, at: now)
     send.updateWindow(
       Int(header.window) << Int(send.windowShift), sequence: header.sequence,
       acknowledgment: header.acknowledgment)
     timers.windowProbes = 0
-    statistics.bytesReceived += UInt64(payload.byteCount)
-    receive.appendExpected(payload)
+    statistics.bytesReceived += UInt64(octets)
     acknowledgments.dataArrived(
       next: receive.next, fullSegment: receive.largestPayload, delay: configuration.delayedAcknowledgment,
       at: now)

@@ -11,6 +11,8 @@ struct ReceiveHalf: ~Copyable {
   let initial: SequenceNumber
   /// RCV.NXT.
   private(set) var next: SequenceNumber
+  /// What stood behind the window field that left last, and the field: RCV.NXT, octets held to be read.
+  private var announced: (next: SequenceNumber, held: Int, field: UInt16)
   /// Highest RCV.NXT + RCV.WND ever advertised. Never moves left (RFC 9293 §3.8.6 SHLD-14).
   private(set) var advertisedEdge: SequenceNumber
   /// Rcv.Wind.Shift (RFC 7323 §2.3).
@@ -46,6 +48,7 @@ struct ReceiveHalf: ~Copyable {
     advertisedEdge = next + advertised
     // One unit of the scaled window more than is promised, so that rounding up never promises too much.
     buffer = ByteRing(capacity: capacity + (1 << Int(windowShift)))
+    announced = (initial, -1, 0)
   }
 
   /// RCV.WND, octets.
@@ -60,9 +63,17 @@ struct ReceiveHalf: ~Copyable {
 
   // MARK: The advertised window
 
-  /// The window field to send now. The edge moves only in steps of min(capacity / 2, MSS)
-  /// (RFC 9293 §3.8.6.2.2 MUST-39) and never to the left.
+  /// The window field to send now.
+  @inline(__always)
   var wireWindow: UInt16 {
+    // With nothing received or read since, it is what it was.
+    if next == announced.next && buffer.count == announced.held { return announced.field }
+    return newWireWindow
+  }
+
+  /// The edge moves only in steps of min(capacity / 2, MSS)
+  /// (RFC 9293 §3.8.6.2.2 MUST-39) and never to the left.
+  private var newWireWindow: UInt16 {
     let limit = next + (capacity - buffer.count)
     let edge = limit - advertisedEdge >= windowStep ? limit : advertisedEdge
     // The shift is at most 14.
@@ -74,7 +85,10 @@ struct ReceiveHalf: ~Copyable {
   }
 
   /// A segment with this window field has left.
+  @inline(__always)
   mutating func advertised(_ wireWindow: UInt16) {
+    if next == announced.next && buffer.count == announced.held { return }
+    announced = (next, buffer.count, wireWindow)
     let edge = next + (Int(wireWindow) &<< Int(windowShift))
     if edge > advertisedEdge { advertisedEdge = edge }
   }
@@ -125,6 +139,22 @@ struct ReceiveHalf: ~Copyable {
   @inline(__always)
   var isPlain: Bool { reassembly.isEmpty && phase == .open && pendingFinish == nil && !readingClosed }
 
+  /// The same, summed on the way in. Answers whether `sum`, that of all that the checksum covers besides the payload, is
+  /// made right by it; the payload is taken only then.
+  @inline(__always)
+  mutating func appendExpected(_ payload: RawSpan, completing sum: UInt32) -> Bool {
+    let payloadSum = buffer.storeAndSum(payload)
+    guard InternetChecksum.finish(InternetChecksum.combine(sum, payloadSum, bOffsetIsOdd: false)) == 0 else {
+      buffer.forgetStored()
+      return false
+    }
+    let count = payload.byteCount
+    if count > largestPayload { largestPayload = count }
+    buffer.commit(count)
+    next = next + count
+    return true
+  }
+
   /// Takes a payload that begins at RCV.NXT, lies inside the window and meets nothing held out of order.
   @inline(__always)
   mutating func appendExpected(_ payload: RawSpan) {
@@ -155,6 +185,7 @@ struct ReceiveHalf: ~Copyable {
   mutating func stopScaling() {
     windowShift = 0
     capacity = min(capacity, 65_535)
+    announced.held = -1
   }
 
   // MARK: SACK

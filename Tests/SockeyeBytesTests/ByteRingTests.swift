@@ -114,6 +114,25 @@ import Testing
     }
   }
 
+  @Test func whatIsSummedOnItsWayInIsReadableOnceCommitted() {
+    var generator = SeededGenerator(seed: 6)
+    var ring = ByteRing(capacity: 1024)
+    let bytes = pattern(1024)
+    for round in 0..<2000 {
+      let length = Int.random(in: 0...ring.free, using: &generator)
+      let before = contents(ring)
+      let piece = Array(bytes[0..<length])
+      var sum = piece.withRawSpan { ring.storeAndSum($0) }
+      #expect(congruent(InternetChecksum.fold(sum), plainSum(piece)), "round \(round)")
+      #expect(contents(ring) == before, "it is not readable yet")
+      ring.forgetStored()
+      sum = piece.withRawSpan { ring.storeAndSum($0) }
+      ring.commit(length)
+      #expect(contents(ring) == before + piece)
+      ring.discard(Int.random(in: 0...ring.count, using: &generator))
+    }
+  }
+
   /// The model: what is readable, and what lies behind it, with holes.
   struct Model {
     var readable: [UInt8] = []

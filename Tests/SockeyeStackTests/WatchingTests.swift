@@ -6,17 +6,17 @@ import SockeyeTCP
 import SockeyeWire
 import Testing
 
-/// Two hosts and a wire that loses every `loss`th frame.
+/// Two hosts and a wire with a fault.
 private struct Exchange: ~Copyable {
   private var client: Stack
   private var server: Stack
   private let links: (LinkID, LinkID)
   private var frame = FrameBuffer(capacity: 1500)
   private var now = Instant.zero + .seconds(1)
-  private let loss: Int
+  private let fault: Fault
   private(set) var frames: [[UInt8]] = []
 
-  init(observing: Bool, loss: Int) throws {
+  init(observing: Bool, fault: Fault) throws {
     client = Stack(configuration: StackConfiguration(keys: StackKeys(seed: 1)))
     server = Stack(configuration: StackConfiguration(keys: StackKeys(seed: 2)))
     client.observing = observing
@@ -24,7 +24,7 @@ private struct Exchange: ~Copyable {
     links = (
       try Self.attach(&client, "10.0.0.1/24"), try Self.attach(&server, "10.0.0.2/24")
     )
-    self.loss = loss
+    self.fault = fault
   }
 
   private static func attach(_ stack: inout Stack, _ prefix: String) throws -> LinkID {
@@ -34,18 +34,26 @@ private struct Exchange: ~Copyable {
 
   private static func carry(
     from source: inout Stack, to sink: inout Stack, on link: LinkID, _ frame: inout FrameBuffer,
-    _ now: inout Instant, loss: Int, _ frames: inout [[UInt8]]
+    _ now: inout Instant, fault: Fault, _ frames: inout [[UInt8]]
   ) -> Bool {
     guard frame.fill({ frame in source.nextFrame(into: &frame) }) != nil else { return false }
     frames.append([UInt8](frame.bytes))
     now = now + .microseconds(100)
-    if loss == 0 || frames.count % loss != 0 { sink.receive(frame.bytes, on: link, at: now) }
+    switch fault {
+    case .loss(let each) where frames.count % each == 0: break
+    case .damage(let each) where frames.count % each == 0:
+      var damaged = frames[frames.count - 1]
+      damaged[frames.count * 7_919 % damaged.count] ^= 1 << (frames.count / each % 8)
+      damaged.withRawSpan { sink.receive($0, on: link, at: now) }
+    case .none, .loss, .damage:
+      sink.receive(frame.bytes, on: link, at: now)
+    }
     return true
   }
 
   private mutating func exchange() {
-    while Self.carry(from: &client, to: &server, on: links.1, &frame, &now, loss: loss, &frames)
-      || Self.carry(from: &server, to: &client, on: links.0, &frame, &now, loss: loss, &frames)
+    while Self.carry(from: &client, to: &server, on: links.1, &frame, &now, fault: fault, &frames)
+      || Self.carry(from: &server, to: &client, on: links.0, &frame, &now, fault: fault, &frames)
     {}
     while client.nextObservation() != nil {}
     while server.nextObservation() != nil {}
@@ -57,7 +65,8 @@ private struct Exchange: ~Copyable {
     let remote = Endpoint(address: try #require(IPAddress(parsing: "10.0.0.2")), port: 80)
     let id = try client.connect(to: remote, at: now)
     var peer: ConnectionID?
-    let chunk = [UInt8](repeating: 7, count: 5000)
+    // So that text in the wrong place shows: 251 shares no factor with anything here.
+    let text = (0..<count + 5000).map { UInt8($0 % 251) }
     var sink = FrameBuffer(capacity: 1 << 16)
     var written = 0
     var received = 0
@@ -66,15 +75,20 @@ private struct Exchange: ~Copyable {
       rounds += 1
       exchange()
       if peer == nil { peer = try? server.accept(listener) }
-      if written < count, let taken = try? chunk.withRawSpan({ try client.write(id, $0, at: now) }) {
+      if written < count,
+        let taken = try? text.withRawSpan({
+          try client.write(id, $0.extracting(written..<min(written + 5000, count)), at: now)
+        })
+      {
         written += taken
       }
       if let peer {
         let now = now
         let result = sink.fill { (out: inout OutputRawSpan) in try? server.read(peer, into: &out, at: now) }
         if case .bytes(let octets) = result {
+          #expect([UInt8](sink.bytes) == Array(text[received..<received + octets]))
           received += octets
-          _ = try? chunk.withRawSpan {
+          _ = try? text.withRawSpan {
             try server.write(peer, $0.extracting(0..<min(octets, 5000)), at: now)
           }
         }
@@ -92,11 +106,18 @@ private struct Exchange: ~Copyable {
   }
 }
 
+enum Fault: Sendable {
+  case none
+  /// Every so many-th frame is lost, or has a bit flipped.
+  case loss(Int)
+  case damage(Int)
+}
+
 @Suite struct WatchingTests {
-  @Test(arguments: [0, 7, 31])
-  func aHostThatIsWatchedSendsTheSame(loss: Int) throws {
-    var plain = try Exchange(observing: false, loss: loss)
-    var watched = try Exchange(observing: true, loss: loss)
+  @Test(arguments: [Fault.none, .loss(7), .loss(31), .damage(5), .damage(29)])
+  func aHostThatIsWatchedSendsTheSame(fault: Fault) throws {
+    var plain = try Exchange(observing: false, fault: fault)
+    var watched = try Exchange(observing: true, fault: fault)
     let first = try plain.run(200_000)
     let second = try watched.run(200_000)
     #expect(first == second)
