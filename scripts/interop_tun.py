@@ -88,6 +88,22 @@ def conversations(version, server, address):
         check(f"{version}: a closed port refuses", True)
 
 
+def agreed(version, address):
+    """What the kernel says that both sides agreed on when it asks for everything, congestion notification too."""
+    with open("/proc/sys/net/ipv4/tcp_ecn", "w", encoding="ascii") as setting:
+        setting.write("1")
+    connection = dial(address)
+    connection.recv(100)
+    found = subprocess.run(["ss", "-tineH", "dst", f"[{address}]" if ":" in address else address], capture_output=True, text=True).stdout
+    words = set(found.split())
+    check(f"{version}: the kernel agreed on timestamps, SACK, ECN and window scaling",
+          {"ts", "sack", "ecn"} <= words and any(word.startswith("wscale:") for word in words), found)
+    check(f"{version}: and has sent nothing twice", "retrans:" not in found, found)
+    connection.close()
+    with open("/proc/sys/net/ipv4/tcp_ecn", "w", encoding="ascii") as setting:
+        setting.write("2")
+
+
 def crowd(version, server, address, count):
     """Many at once; one of them resets, one says nothing and reads nothing."""
     began = time.monotonic()
@@ -149,6 +165,7 @@ def serving():
         capture = os.path.join(WORK, f"serve-{version}.pcapng")
         server = serve("--states", "--pcap", capture)
         conversations(version, server, address)
+        agreed(version, address)
         states = re.findall(r"-> ([A-Z0-9-]+)$", server.text, re.M)
         check(f"{version}: --states shows the passive side's states",
               set(states) >= {"LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"}, states)
