@@ -88,7 +88,7 @@ extension Stack {
     return nil
   }
 
-  /// The three parts of the connection's plan, one at a time.
+  /// What time has done to the connection, and the three parts of its plan, one at a time.
   private mutating func emitPlanned(
     _ key: ConnectionKey, into frame: inout OutputRawSpan, from start: Int
   ) -> FrameMetadata? {
@@ -96,10 +96,10 @@ extension Stack {
       prepare(key)
       connections[key].connection.abandon(reason)
       settle(key)
-    } else if let plan = connections[key].connection.nextSegment(at: now) {
-      return emit(plan, of: key, into: &frame, from: start)
     } else if connections[key].connection.advance(to: now) {
       note(key)
+    } else if let plan = connections[key].connection.nextSegment(at: now) {
+      return emit(plan, of: key, into: &frame, from: start)
     } else {
       rest(key)
     }

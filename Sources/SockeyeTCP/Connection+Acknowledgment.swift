@@ -25,7 +25,8 @@ extension Connection {
       acknowledgeNewData(header, at: now)
       if wasOpening { deliverHeld(at: now) }
     } else if agreed.selectiveAcknowledgments {
-      if acknowledgment == send.unacknowledged, send.flight > 0 {
+      // The word of a duplicate may come when nothing is outstanding any more.
+      if acknowledgment == send.unacknowledged, send.flight > 0 || !header.options.sackBlocks.isEmpty {
         repairAfter(header, advance: 0, flightBefore: send.flight, sample: nil, at: now)
       }
     } else if acknowledgment == send.unacknowledged, isDuplicate(header, segment, window: window) {

@@ -101,7 +101,7 @@ extension Connection {
     guard header.sequence == receive.next, header.acknowledgment == send.next, send.flight == 0,
       header.flags == .ack || header.flags == [.ack, .psh], opening == .synchronized, send.phase == .open,
       send.unsent == 0, receive.isPlain, payload.byteCount > 0, payload.byteCount <= receive.window,
-      header.window > 0, timers.exclusive == .none
+      header.window > 0, header.options.sackBlocks.isEmpty, timers.exclusive == .none
     else { return false }
     guard agreed.timestamps else { return true }
     guard let timestamps = header.options.timestamps else { return false }

@@ -258,6 +258,21 @@ import Testing
     #expect(talk.status?.statistics.duplicatesReported == 1)
   }
 
+  /// The word of the duplicate comes when nothing is outstanding any more, as after every short answer.
+  @Test(.requirement("8985-11", "2883-3"))
+  func aProbeThatCameTwiceAtTheEndOfAllDataChangesNothing() {
+    let talk = talk(3000)
+    talk.takeSent()
+    expectCopy(talk, 2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
+    acknowledge(talk, 3001)
+    acknowledge(talk, 3001, holding: 2001..<3001)
+    talk.write(1000)
+    talk.takeSent()
+    acknowledge(talk, 4001)
+    #expect((talk.status?.congestionWindow ?? 0) >= 10_000)
+    #expect(talk.status?.statistics.duplicatesReported == 1)
+  }
+
   // MARK: Rate reduction
 
   @Test(.requirement("9937-1", "9937-2", "9937-5", "9937-8"))
