@@ -11,6 +11,8 @@ struct CongestionMarks: Sendable, Equatable {
   var reductionUntold = false
   /// SND.NXT when the window shrank last; ECE below it tells nothing new, for it is about the same window.
   var reducedBefore: SequenceNumber?
+  /// A mark came when the window could not shrink any more: text waits for an RTO (§6.1.2).
+  var holdsText = false
 }
 
 extension Connection {
@@ -45,10 +47,19 @@ extension Connection {
     guard agreed.congestionNotification, header.flags.contains(.ece) else { return false }
     if let before = marks.reducedBefore, header.acknowledgment <= before { return true }
     guard recovery.isOpen else { return true }
+    if congestion.congestionWindow <= payloadLimit { holdText(at: now) }
     congestion.congestionExperienced(flight: flight, at: now)
     statistics.marksEchoed += 1
     windowShrank()
     return true
+  }
+
+  /// RFC 3168 §6.1.2: a window of one segment can't shrink; what leaves next waits as long as the retransmission timer,
+  /// which starts over.
+  private mutating func holdText(at now: Instant) {
+    marks.holdsText = true
+    pacer.hold(until: now + roundTrip.timeout)
+    if case .retransmission = timers.exclusive { timers.exclusive = .retransmission(now + roundTrip.timeout) }
   }
 
   /// The peer is to know that we send less.

@@ -35,6 +35,7 @@ extension Connection {
     if acknowledgment >= send.unacknowledged, opening == .synchronized {
       updateWindow(window, header, at: now)
     }
+    if recovery.holdsCopies { sendNewAfterTimeout() }
     return nil
   }
 
@@ -134,6 +135,11 @@ extension Connection {
   private mutating func reactToProgress(
     octets: Int, flightBefore: Int, roundTrip sample: Interval?, isMarked: Bool, at now: Instant
   ) {
+    if recovery.holdsCopies {
+      let isSpurious = timeoutLookedInto(
+        highest: send.unacknowledged, advance: octets, isNews: true, sample: nil, at: now)
+      if isSpurious { return }
+    }
     switch recovery.advanced(to: send.unacknowledged, by: octets, segmentSize: payloadLimit) {
     case .ended:
       congestion.recoveryEnded(flight: send.flight, at: now)
@@ -160,7 +166,7 @@ extension Connection {
   private mutating func takeSample(_ header: TCPHeader, at now: Instant) -> Interval? {
     if let segment = timed, header.acknowledgment >= segment.end {
       timed = nil
-      return addSample(now - segment.sentAt)
+      return addSample(now - segment.sentAt, at: now)
     }
     // An ACK that tells of a duplicate follows others that were lost: its echo is as old as the first of them.
     guard ambiguous, agreed.timestamps,
@@ -172,11 +178,11 @@ extension Connection {
     guard elapsed >= 0, Interval.milliseconds(Int(elapsed)) <= now - timers.openedAt + .milliseconds(1) else {
       return nil
     }
-    return addSample(.milliseconds(Int(elapsed)))
+    return addSample(.milliseconds(Int(elapsed)), at: now)
   }
 
-  private mutating func addSample(_ sample: Interval) -> Interval {
-    roundTrip.add(sample)
+  private mutating func addSample(_ sample: Interval, at now: Instant) -> Interval {
+    roundTrip.add(sample, at: now)
     ambiguous = false
     return sample
   }
@@ -189,6 +195,10 @@ extension Connection {
 
   private mutating func duplicateArrived(at now: Instant) {
     statistics.duplicateAcknowledgments += 1
+    if recovery.holdsCopies {
+      _ = timeoutLookedInto(
+        highest: send.unacknowledged, advance: 0, isNews: false, sample: nil, at: now)
+    }
     // FlightSize for ssthresh does not count what limited transmit sent (RFC 5681 §3.2).
     let flight = send.flight - recovery.allowance(segmentSize: payloadLimit)
     let begins = recovery.duplicate(
@@ -246,7 +256,8 @@ extension Connection {
       timers.exclusive = .zeroWindowProbe(now + windowProbeInterval)
     } else {
       if case .sillyWindowOverride = timers.exclusive { return }
-      timers.exclusive = .sillyWindowOverride(now + Constants.sillyWindowOverride)
+      let override = now + Constants.sillyWindowOverride
+      timers.exclusive = .sillyWindowOverride(marks.holdsText ? max(override, pacer.next) : override)
     }
   }
 }

@@ -203,7 +203,7 @@ extension Connection {
     guard opening == .synchronized, send.unacknowledged != send.initial else { return }
     congestion.timedOut(flight: send.flight, again: again, at: now)
     windowShrank()
-    recovery.timedOut(next: send.next)
+    recovery.timedOut(next: send.next, detection: timeoutDetection(copyEnd: end, again: again))
     if agreed.selectiveAcknowledgments {
       markLostAfterTimeout(at: now)
     } else {
@@ -221,6 +221,7 @@ extension Connection {
 
   private mutating func probeLeft(_ plan: SegmentPlan, at now: Instant) {
     statistics.windowProbes += 1
+    recovery.stopLookingIntoTimeout()
     timers.windowProbes = min(timers.windowProbes + 1, UInt16.max - 1)
     // Whatever answers may answer an earlier copy.
     timed = nil

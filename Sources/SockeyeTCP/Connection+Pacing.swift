@@ -5,7 +5,7 @@ import SockeyeBytes
 extension Connection {
   /// Segments are spread over the round trip.
   @inline(__always)
-  var isPaced: Bool { configuration.pacing || congestion.setsWindowInRecovery }
+  var isPaced: Bool { configuration.pacing || congestion.setsWindowInRecovery || marks.holdsText }
 
   /// Whether the pace lets text leave now.
   @inline(__always)
@@ -13,7 +13,9 @@ extension Connection {
 
   /// When the pace lets the next text leave, if nothing else holds it back.
   var paceDeadline: Instant? {
-    guard isPaced, opening == .synchronized, send.resendNext == nil else { return nil }
+    guard isPaced, opening == .synchronized, send.resendNext == nil || recovery.holdsCopies else {
+      return nil
+    }
     // Asked about that time, the windows and Nagle's rule answer for it.
     let due = pacer.next
     guard newLength(at: due) != nil || planRepair(at: due) != nil else { return nil }
@@ -23,7 +25,9 @@ extension Connection {
   /// Text has left, new or again.
   @inline(__always)
   mutating func paceAfter(_ octets: Int, at now: Instant) {
-    guard isPaced, octets > 0, let rate = congestion.pacingRate(smoothedRoundTrip: roundTrip.smoothed) else {
+    guard isPaced, octets > 0 else { return }
+    marks.holdsText = false
+    guard let rate = congestion.pacingRate(smoothedRoundTrip: roundTrip.smoothed) else {
       return
     }
     pacer.sent(octets, rate: rate, segment: payloadLimit, at: now)

@@ -43,10 +43,16 @@ extension Connection {
       guard let echo else { return false }
       return Int32(bitPattern: echo &- timestamp(at: sentAt, offset: offset)) < 0
     }
-    if let measured = delivery.roundTrip { roundTrip.noteMinimum(measured) }
+    if let measured = delivery.roundTrip { roundTrip.noteMinimum(measured, at: now) }
     if sample != nil || delivery.roundTrip != nil { scoreboard.sampledSinceProbe = true }
     if let duplicate = delivery.duplicate { duplicateReported(duplicate) }
     if advance == 0 && delivery.octets == 0 { statistics.duplicateAcknowledgments += 1 }
+    if recovery.holdsCopies {
+      let blocks = header.options.sackBlocks
+      _ = timeoutLookedInto(
+        highest: highestTold(blocks), advance: advance, isNews: delivery.octets > 0,
+        sample: delivery.roundTrip, at: now)
+    }
     if scoreboard.repair != nil { undoIfNeedless(echo: echo, advance: advance, at: now) }
     if scoreboard.probe != nil { settleProbe(header, delivery, advance: advance, at: now) }
     let wasOpen = recovery.isOpen
@@ -83,6 +89,15 @@ extension Connection {
       if congestion.isLimitingItself { scoreboard.rate.applicationIsLimiting(flight: inflight) }
     }
     rearmRetransmission(at: now, restart: advance > 0, wait: wait)
+  }
+
+  /// One past the last octet that an ACK says to have arrived.
+  private func highestTold(_ blocks: SACKBlocks) -> SequenceNumber {
+    var highest = send.unacknowledged
+    for index in 0..<blocks.count where blocks[index].right <= send.next {
+      highest = SequenceNumber.later(highest, blocks[index].right)
+    }
+    return highest
   }
 
   private mutating func acknowledgmentSample(

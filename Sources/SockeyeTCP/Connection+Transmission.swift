@@ -98,6 +98,7 @@ extension Connection {
     case .none, .sillyWindowOverride, .reordering:
       break
     }
+    if recovery.holdsCopies { return nil }
     if send.resendNext == nil, let plan = planRepair(at: now) { return plan }
     if let cause = recovery.retransmitNow {
       return oldestPlan(
@@ -184,7 +185,9 @@ extension Connection {
   borrowing func newLength(at now: Instant) -> Int? {
     let unsent = send.unsent
     let finishing = send.phase == .finishQueued
-    guard unsent > 0 || finishing, send.resendNext == nil, paceAllows(at: now) else { return nil }
+    guard unsent > 0 || finishing, send.resendNext == nil || recovery.holdsCopies, paceAllows(at: now) else {
+      return nil
+    }
     let usable = send.usableWindow
     let inflight = inflight
     let congestionRoom = sendingWindow(at: now) - inflight
@@ -204,7 +207,8 @@ extension Connection {
     length: Int, unsent: Int, room: Int, finishing: Bool, at now: Instant
   ) -> Bool {
     if length >= room { return true }
-    let nagleAllows = configuration.noDelay || send.flight == 0
+    // What looks into a timeout may be small (RFC 5682 §2.1 (2b)).
+    let nagleAllows = configuration.noDelay || send.flight == 0 || recovery.holdsCopies
     // All of it fits. Everything written counts as pushed (MUST-60). Behind a FIN nothing more can come.
     if length == unsent && (nagleAllows || finishing) { return true }
     if nagleAllows && length * 2 >= send.maximumWindow { return true }

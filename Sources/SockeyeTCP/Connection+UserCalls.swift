@@ -210,6 +210,7 @@ extension Connection {
       send.unacknowledged != send.initial
     else { return }
     timed = nil
+    recovery.stopLookingIntoTimeout()
     send.resend(from: send.unacknowledged, cause: .pathMTU)
   }
 

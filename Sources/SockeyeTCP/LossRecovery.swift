@@ -13,6 +13,8 @@ struct LossRecovery: Sendable, Equatable {
     case timeout(recover: SequenceNumber)
   }
   private(set) var phase: Phase = .open
+  /// Whether the timeout is being looked into (RFC 5682).
+  private(set) var detection: TimeoutDetection = .off
   private(set) var duplicates = 0
   /// Octets beyond the congestion window, for segments that duplicate ACKs show to have left the network.
   private(set) var inflation = 0
@@ -32,9 +34,32 @@ struct LossRecovery: Sendable, Equatable {
   func allowance(segmentSize: Int) -> Int {
     switch phase {
     case .open: min(duplicates, 2) * segmentSize
-    case .fast: inflation
-    case .timeout: 0
+    case .fast, .timeout: inflation
     }
+  }
+
+  /// Whether the copies of a repair wait for the answer to what was sent instead (RFC 5682).
+  var holdsCopies: Bool { detection != .off }
+
+  /// Whether something below the recovery point is still to be acknowledged.
+  func isBeforeRecoveryPoint(_ acknowledgment: SequenceNumber) -> Bool {
+    switch phase {
+    case .open: false
+    case .fast(let recover), .timeout(let recover): acknowledgment < recover
+    }
+  }
+
+  /// New segments may leave to look into a timeout, as many octets beyond the congestion window.
+  mutating func allowNewAfterTimeout(from next: SequenceNumber, octets: Int) {
+    detection = .newSent(from: next)
+    inflation = max(0, octets)
+  }
+
+  /// The copies of a repair go on, if they waited.
+  mutating func stopLookingIntoTimeout() {
+    guard detection != .off else { return }
+    detection = .off
+    inflation = 0
   }
 
   /// A duplicate ACK. Answers whether recovery begins with it.
@@ -85,6 +110,7 @@ struct LossRecovery: Sendable, Equatable {
       return .ended
     case .timeout(let recover):
       guard acknowledgment >= recover else { return .partial }
+      stopLookingIntoTimeout()
       // Slow start goes on as with any ACK; only fast recovery has an inflated window to give back (RFC 5681 §3.1).
       phase = .open
       return .none
@@ -100,13 +126,17 @@ struct LossRecovery: Sendable, Equatable {
   /// Recovery is over, or was needless.
   mutating func end() {
     phase = .open
+    detection = .off
     inflation = 0
     duplicates = 0
   }
 
   /// The retransmission timer ran out.
-  mutating func timedOut(next: SequenceNumber) {
+  ///
+  /// - Parameter detection: how it is looked into whether it did so for nothing.
+  mutating func timedOut(next: SequenceNumber, detection: TimeoutDetection) {
     phase = .timeout(recover: next)
+    self.detection = detection
     highestRecovery = next
     duplicates = 0
     inflation = 0

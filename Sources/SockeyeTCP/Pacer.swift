@@ -27,6 +27,9 @@ struct Pacer: Sendable, Equatable {
     next = max(next, now - credit) + Self.duration(octets, rate)
   }
 
+  /// Nothing leaves earlier.
+  mutating func hold(until instant: Instant) { next = max(next, instant) }
+
   /// The rate has changed, or the connection was idle: what leaves next need not wait for what left before.
   mutating func reset() { next = .zero }
 

@@ -16,8 +16,13 @@ public struct RoundTripEstimator: Sendable, Equatable {
   private let ceiling: Interval
   /// How often the RTO was doubled since the last fit sample.
   private(set) var backoffs: UInt8 = 0
-  /// The smallest sample seen.
+  /// The smallest sample of the last minutes (RFC 8985 §6.2 step 1): a path that has become longer shows in time.
   public private(set) var minimum: Interval?
+  /// When the minimum was measured, and the smallest sample since.
+  private var minimumAt = Instant.zero
+  private var minimumSince = Interval(nanoseconds: .max)
+  /// After so long the minimum makes room for what was measured since.
+  private static let minimumValidity: Interval = .minutes(5)
 
   init(initial: Interval, floor: Interval, ceiling: Interval) {
     self.base = max(initial, .milliseconds(1))
@@ -51,9 +56,9 @@ public struct RoundTripEstimator: Sendable, Equatable {
 
   /// Takes one sample of the round-trip time (RFC 6298 §2.2, §2.3). A fit sample also ends the back-off
   /// (§5.7, last paragraph).
-  mutating func add(_ sample: Interval) {
+  mutating func add(_ sample: Interval, at now: Instant) {
     let sample = max(sample, Interval(nanoseconds: 1))
-    minimum = minimum.map { min($0, sample) } ?? sample
+    noteMinimum(sample, at: now)
     switch state {
     case .noSample:
       state = .measured(smoothed: sample, variation: sample / 2)
@@ -71,9 +76,16 @@ public struct RoundTripEstimator: Sendable, Equatable {
 
   /// A measured round trip that does not enter SRTT.
   @inline(__always)
-  mutating func noteMinimum(_ sample: Interval) {
-    if let minimum, minimum <= sample { return }
-    minimum = max(sample, Interval(nanoseconds: 1))
+  mutating func noteMinimum(_ sample: Interval, at now: Instant) {
+    if let minimum, minimum < sample {
+      if sample < minimumSince { minimumSince = sample }
+      guard now - minimumAt > Self.minimumValidity else { return }
+      self.minimum = minimumSince
+    } else {
+      minimum = max(sample, Interval(nanoseconds: 1))
+    }
+    minimumAt = now
+    minimumSince = Interval(nanoseconds: .max)
   }
 
   /// RFC 6298 §5.5: the timer ran out.

@@ -128,6 +128,20 @@ import Testing
     #expect(talk.status?.statistics.marksReceived == 0)
   }
 
+  @Test(.requirement("3168-8"))
+  func afterTheEndNothingOfItIsLeft() {
+    let talk = marked(written: 0)
+    talk.finish()
+    talk.expect("F.", seq: 1)
+    talk.peerMark = 3
+    talk.receive("F.", seq: 1, ack: 2)
+    talk.expect(".", ack: 2)
+    talk.expectState(.timeWait)
+    // TIME-WAIT answers, and echoes no mark.
+    talk.receive("F.", seq: 1, ack: 2)
+    #expect(talk.expect(".", ack: 2)?.mark == 0)
+  }
+
   // MARK: Echoes that come
 
   @Test(.requirement("3168-5"))
@@ -176,6 +190,58 @@ import Testing
     talk.write(100)
     let probe = talk.expect(".", seq: 1, length: 1, within: .seconds(2))
     #expect(probe?.mark == 0)
+  }
+
+  /// A peer, or somebody on the path, that never stops to tell of marks.
+  @Test(.requirement("A-53", "3168-5", "3168-6"))
+  func marksWithoutEndAreOneReductionARoundTripAndThenTheTimersPace() {
+    let talk = marked(written: 60_000)
+    var next = 10_001
+    talk.takeSent()
+    var windows: [Int] = []
+    while (talk.status?.congestionWindow ?? 0) > 1000, windows.count < 10 {
+      talk.advance(.milliseconds(100))
+      let first = talk.status.map { 1 + Int($0.statistics.bytesAcknowledged) } ?? 1
+      for end in stride(from: first + 1000, through: next, by: 1000) {
+        talk.receive(".E", seq: 1, ack: end)
+        for segment in talk.takeSent() { next = max(next, talk.sequence(of: segment) + 1000) }
+      }
+      windows.append(talk.status?.congestionWindow ?? 0)
+    }
+    #expect(windows == [5000, 2500, 1000])
+    #expect(talk.status?.statistics.segmentsRetransmitted == 0)
+    // One segment, its ACK, and an RTO until the next.
+    talk.advance(.milliseconds(100))
+    talk.receive(".E", seq: 1, ack: next)
+    let timeout = talk.status?.retransmissionTimeout ?? .zero
+    for _ in 0..<3 {
+      talk.expectNothing(for: timeout - .milliseconds(1))
+      #expect(talk.expect("W.", seq: next, length: 1000, after: .milliseconds(1)) != nil)
+      next += 1000
+      talk.advance(.milliseconds(100))
+      talk.receive(".E", seq: 1, ack: next)
+    }
+    #expect(talk.status?.congestionWindow == 1000)
+    // Without marks the window grows again, at once.
+    talk.advance(timeout)
+    talk.takeSent()
+    next += 1000
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: next)
+    talk.expect(".", seq: next, length: 1000)
+  }
+
+  /// RFC 3168 §6.1.2: whoever hides marks does not hide losses.
+  @Test(.requirement("A-53"))
+  func aLossCountsThoughThePeerNeverTellsOfMarks() {
+    let talk = marked()
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    var options = TCPOptions()
+    let start = SequenceNumber((talk.hostStart ?? 0) &+ 1)
+    options.sackBlocks.append(SACKBlock(left: start + 1000, right: start + 7000))
+    talk.receive(".", seq: 1, ack: 1, options: options)
+    #expect(talk.status?.slowStartThreshold == 5000)
   }
 
   @Test func anEchoWithoutAgreementMeansNothing() {

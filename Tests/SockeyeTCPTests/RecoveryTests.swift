@@ -69,7 +69,7 @@ import Testing
 
   // MARK: RACK
 
-  @Test(.requirement("8985-4", "8985-6", "2018-6"))
+  @Test(.requirement("6675-3", "6675-5", "8985-4", "8985-6", "2018-6"))
   func threeSegmentsAboveAGapShowALossAtOnce() {
     let talk = talk(10_000)
     talk.takeSent()
@@ -135,7 +135,7 @@ import Testing
     #expect(talk.status?.statistics.retransmissionTimeouts == 0)
   }
 
-  @Test(.requirement("2018-4"))
+  @Test(.requirement("6675-1", "2018-4"))
   func whatThePeerThrowsAwayIsSentAgain() {
     let talk = talk(5000)
     talk.takeSent()
@@ -158,7 +158,7 @@ import Testing
 
   // MARK: Timeouts
 
-  @Test(.requirement("8985-7", "2018-5"))
+  @Test(.requirement("6675-8", "6675-9", "8985-7", "2018-5"))
   func afterATimeoutTheLeftEdgeIsSentWhateverThePeerHolds() {
     let talk = talk(10_000)
     talk.takeSent()
@@ -275,7 +275,7 @@ import Testing
 
   // MARK: Rate reduction
 
-  @Test(.requirement("9937-1", "9937-2", "9937-5", "9937-8"))
+  @Test(.requirement("9937-3", "9937-9", "6675-7", "9937-1", "9937-2", "9937-5", "9937-8"))
   func theWindowComesDownEvenly() {
     let talk = talk(100_000)
     talk.advance(.milliseconds(100))

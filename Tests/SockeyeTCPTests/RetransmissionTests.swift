@@ -27,7 +27,7 @@ import Testing
     return talk
   }
 
-  @Test(.requirement("MUST-18"))
+  @Test(.requirement("6298-2", "6298-3", "MUST-18"))
   func theTimeoutFollowsTheSamples() {
     let talk = measured()
     // RFC 6298 §2.2: SRTT = R, RTTVAR = R/2, RTO = SRTT + 4 RTTVAR.
@@ -48,7 +48,7 @@ import Testing
     talk.expect("P.", seq: 101, length: 100, after: .microseconds(1_225_000))
   }
 
-  @Test(.requirement("MUST-18"))
+  @Test(.requirement("6298-4", "MUST-18"))
   func theFloorIsASecond() {
     let talk = Conversation()
     talk.establish()
@@ -57,7 +57,7 @@ import Testing
     talk.expect("P.", seq: 1, length: 1, after: .seconds(1))
   }
 
-  @Test(.requirement("MUST-18"))
+  @Test(.requirement("6298-5", "6298-10", "8961-1", "MUST-18"))
   func aCopysAcknowledgmentMeasuresNothing() {
     let talk = measured()
     talk.write(100)

@@ -16,7 +16,7 @@ import Testing
     return talk
   }
 
-  @Test(.requirement("T-02"))
+  @Test(.requirement("6298-8", "8961-1", "T-02"))
   func theFrontSegmentLeavesAgainAtDoublingIntervals() {
     let talk = Conversation()
     talk.establish()

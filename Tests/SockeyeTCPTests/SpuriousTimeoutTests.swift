@@ -1,0 +1,201 @@
+// F-RTO (RFC 5682): a timeout that was for nothing is noticed without timestamps, and one that was not is repaired.
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeTestSupport
+import SockeyeWire
+import Testing
+
+@Suite struct SpuriousTimeoutTests {
+  /// A connection over a path of 100 ms on which ten segments of 1000 octets have left, and the timer has run out.
+  private func timedOut(sack: Bool, written: Int = 30_000) -> Conversation {
+    var tcp = TCPConfiguration()
+    tcp.congestionControl = .newReno
+    let talk = Conversation(tcp: tcp)
+    talk.listen()
+    talk.receive("S", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: sack))
+    talk.expect("S.", seq: 0, ack: 1)
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1)
+    talk.accept()
+    talk.write(written)
+    // A tail-loss probe beyond the window belongs to SACK.
+    #expect(talk.takeSent().count == 10)
+    if sack {
+      talk.advance(.milliseconds(200))
+      #expect(talk.takeSent().count == 1)
+    }
+    talk.expect(".", seq: 1, length: 1000, within: .seconds(2))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+    #expect(talk.status?.congestionWindow == 1000)
+    return talk
+  }
+
+  private func acknowledge(_ talk: Conversation, _ ack: Int, holding blocks: Range<Int>...) {
+    let start = talk.hostStart ?? 0
+    var options = TCPOptions()
+    for block in blocks {
+      options.sackBlocks.append(
+        SACKBlock(
+          left: SequenceNumber(start &+ UInt32(block.lowerBound)),
+          right: SequenceNumber(start &+ UInt32(block.upperBound))))
+    }
+    talk.receive(".", seq: 1, ack: ack, options: options)
+  }
+
+  private func expectUndone(_ talk: Conversation, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(talk.status?.statistics.spuriousRecoveries == 1, sourceLocation: sourceLocation)
+    #expect(talk.status?.statistics.segmentsRetransmitted == 1, sourceLocation: sourceLocation)
+    #expect((talk.status?.congestionWindow ?? 0) >= 10_000, sourceLocation: sourceLocation)
+  }
+
+  private func expectNotUndone(_ talk: Conversation, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(talk.status?.statistics.spuriousRecoveries == 0, sourceLocation: sourceLocation)
+    #expect((talk.status?.congestionWindow ?? .max) <= 3000, sourceLocation: sourceLocation)
+  }
+
+  // MARK: Without SACK
+
+  @Test(.requirement("5682-1", "5682-3", "5682-4"))
+  func twoAcknowledgmentsThatAdvanceShowThatTheOriginalsAreArriving() {
+    let talk = timedOut(sack: false)
+    acknowledge(talk, 1001)
+    talk.expect(".", seq: 10_001, length: 1000)
+    talk.expect(".", seq: 11_001, length: 1000)
+    talk.expectNothing()
+    acknowledge(talk, 2001)
+    expectUndone(talk)
+    acknowledge(talk, 12_001)
+    #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) >= 12_001 })
+  }
+
+  @Test(.requirement("5682-2"))
+  func aDuplicateFirstIsNoAnswer() {
+    let talk = timedOut(sack: false)
+    acknowledge(talk, 1)
+    talk.expectNothing()
+    acknowledge(talk, 1001)
+    talk.expect(".", seq: 1001, length: 1000)
+    talk.expect(".", seq: 2001, length: 1000)
+    talk.expectNothing()
+    expectNotUndone(talk)
+  }
+
+  @Test(.requirement("5682-2"), arguments: [false, true])
+  func anAcknowledgmentOfEverythingIsNoAnswer(_ sack: Bool) {
+    let talk = timedOut(sack: sack)
+    acknowledge(talk, sack ? 11_001 : 10_001)
+    expectNotUndone(talk)
+    #expect(talk.takeSent().count == 2)
+    #expect(talk.status?.statistics.segmentsRetransmitted == 1)
+  }
+
+  @Test(.requirement("5682-2"), arguments: [false, true])
+  func anAcknowledgmentOfAPartOfTheCopyIsNoAnswer(_ sack: Bool) {
+    let talk = timedOut(sack: sack)
+    acknowledge(talk, 501)
+    let copies = talk.takeSent()
+    #expect(copies.first.map { talk.sequence(of: $0) } == 1001)
+    expectNotUndone(talk)
+  }
+
+  @Test(.requirement("5682-4"))
+  func aDuplicateSecondMeansThatTheRestIsLost() {
+    let talk = timedOut(sack: false)
+    acknowledge(talk, 2001)
+    #expect(talk.takeSent().count == 2)
+    acknowledge(talk, 2001)
+    expectNotUndone(talk)
+    #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 2001)
+  }
+
+  @Test(.requirement("5682-3"), arguments: [false, true])
+  func withNothingNewToSendTheCopiesGoOn(_ sack: Bool) {
+    let talk = timedOut(sack: sack, written: sack ? 11_000 : 10_000)
+    acknowledge(talk, 1001)
+    #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
+    expectNotUndone(talk)
+  }
+
+  @Test(.requirement("5682-3"))
+  func aWindowWithoutRoomLetsTheCopiesGoOn() {
+    let talk = timedOut(sack: false)
+    // 141 units of 64 octets end with what is outstanding.
+    talk.peerWindow = 141
+    acknowledge(talk, 1001)
+    #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
+  }
+
+  @Test(.requirement("5682-3"))
+  func whatIsNewMayBeSmall() {
+    let talk = timedOut(sack: false, written: 10_010)
+    acknowledge(talk, 1001)
+    talk.expect("P.", seq: 10_001, length: 10)
+    acknowledge(talk, 2001)
+    expectUndone(talk)
+  }
+
+  @Test(.requirement("5682-1", "5682-6"), arguments: [false, true])
+  func aSecondTimeoutInTheSameRepairIsNotLookedInto(_ sack: Bool) {
+    let talk = timedOut(sack: sack)
+    acknowledge(talk, 1001)
+    #expect(talk.takeSent().count == 2)
+    talk.expect(".", seq: 1001, length: 1000, within: .seconds(4))
+    acknowledge(talk, 2001)
+    #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 2001)
+    acknowledge(talk, 4001)
+    expectNotUndone(talk)
+  }
+
+  // MARK: With SACK
+
+  @Test(.requirement("5682-5", "5682-7"))
+  func withSackTheOriginalsShowByTheirBlocks() {
+    let talk = timedOut(sack: true)
+    let before = talk.status?.smoothedRoundTrip
+    // Overtaken by the second, the first is still on its way.
+    acknowledge(talk, 1, holding: 1001..<2001)
+    talk.expectNothing()
+    acknowledge(talk, 2001)
+    talk.expect(".", seq: 11_001, length: 1000)
+    talk.expect(".", seq: 12_001, length: 1000)
+    talk.expectNothing()
+    acknowledge(talk, 2001, holding: 3001..<4001)
+    expectUndone(talk)
+    // The path is slower than was thought.
+    #expect((talk.status?.smoothedRoundTrip ?? .zero) > (before ?? .zero))
+  }
+
+  @Test(.requirement("5682-5"))
+  func withSackNewsOfTheNewSegmentsMeansThatTheRestIsLost() {
+    let talk = timedOut(sack: true)
+    acknowledge(talk, 1001)
+    #expect(talk.takeSent().count == 2)
+    acknowledge(talk, 1001, holding: 11_001..<12_001)
+    expectNotUndone(talk)
+    #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
+  }
+
+  @Test(.requirement("5682-6"))
+  func aTimeoutInARepairIsNotLookedInto() {
+    let talk = timedOut(sack: true)
+    // The first timeout's repair is over, and a second begins with a loss.
+    acknowledge(talk, 11_001)
+    let sent = talk.takeSent().count
+    #expect(sent == 2)
+    talk.advance(.milliseconds(100))
+    acknowledge(talk, 13_001)
+    #expect(talk.takeSent().count == 3)
+    talk.advance(.milliseconds(100))
+    acknowledge(talk, 16_001)
+    #expect(talk.takeSent().count == 4)
+    acknowledge(talk, 16_001, holding: 17_001..<20_001)
+    #expect(talk.takeSent().contains { talk.sequence(of: $0) == 16_001 })
+    talk.expect(".", seq: 16_001, length: 1000, within: .seconds(4))
+    acknowledge(talk, 17_001)
+    let copies = talk.takeSent()
+    #expect(!copies.isEmpty && copies.allSatisfy { talk.sequence(of: $0) < 20_001 })
+    acknowledge(talk, 19_001)
+    #expect(talk.status?.statistics.spuriousRecoveries == 0)
+  }
+}
