@@ -211,6 +211,9 @@ enum BulkText {
       bytes.appendJSON("recoveries-undone", UInt64(status.statistics.spuriousRecoveries))
       bytes.appendJSON("tail-loss-probes", UInt64(status.statistics.tailLossProbes))
       bytes.appendJSON("duplicate-acknowledgments", status.statistics.duplicateAcknowledgments)
+      bytes.openJSON("sender")
+      TraceJSON.appendMembers(status, to: &bytes)
+      bytes.closeJSON()
     }
     if let failure = flow.failure { bytes.appendJSON("failure", explanation(failure)) }
     bytes.closeJSON()

@@ -13,6 +13,7 @@ struct Client: ~Copyable {
   private var session: Session
   private let remote: Endpoint
   private let connection: ConnectionID
+  private let statistics: StatisticsForm?
   /// What was read from the input, and how much of it the connection has taken.
   private var upward = FrameBuffer(capacity: 1 << 16)
   private var taken = 0
@@ -37,6 +38,7 @@ struct Client: ~Copyable {
   init(_ session: consuming Session, _ options: Connect) throws {
     var session = session
     remote = Endpoint(address: options.host, port: options.port)
+    statistics = options.statistics
     var configuration = TCPConfiguration()
     if let timeout = options.timeout { configuration.connectTimeout = timeout }
     do {
@@ -79,6 +81,8 @@ struct Client: ~Copyable {
       }
       move()
     }
+    session.printStatus(of: connection, statistics)
+    session.printStatistics(statistics)
     try session.finish()
     switch closed {
     case nil, .finished: return

@@ -10,7 +10,7 @@ struct Connect: ParsableCommand {
     abstract: "Connect to a TCP port through a TUN interface, as nc does.",
     discussion: """
       What arrives goes to standard output; standard input is sent, and its end closes that direction alone. It \
-      ends when both directions are closed. What --states and --trace print goes to standard error.
+      ends when both directions are closed. What --states, --trace and --statistics print goes to standard error.
       \(LinkOptions.help)
 
       By default the stack is 10.34.2.2 and fd34:2::2, and this computer is 10.34.2.1 and fd34:2::1: to reach a \
@@ -41,6 +41,12 @@ struct Connect: ParsableCommand {
     help: ArgumentHelp("Give up connecting after so long. (default: 180)", valueName: "seconds"),
     transform: Arguments.seconds)
   var timeout: Interval?
+
+  @Option(
+    help: ArgumentHelp(
+      "Print how the connection stood at its end, and the stack's counters, to standard error: text or json.",
+      valueName: "form"))
+  var statistics: StatisticsForm?
 
   func validate() throws {
     if host.isLoopback {

@@ -3,6 +3,11 @@
 import ArgumentParser
 import SockeyeTunnel
 
+/// What `--statistics` prints.
+enum StatisticsForm: String, CaseIterable, ExpressibleByArgument {
+  case text, json
+}
+
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Listen on a TUN interface and serve many clients at once.",
@@ -64,12 +69,10 @@ struct Serve: ParsableCommand {
     transform: Arguments.size)
   var bytes: Int?
 
-  enum StatisticsForm: String, CaseIterable, ExpressibleByArgument {
-    case text, json
-  }
-
   @Option(
-    help: ArgumentHelp("Print the stack's counters at the end: text or json.", valueName: "form"))
+    help: ArgumentHelp(
+      "Print how each connection stood when it ended, and the stack's counters at the end: text or json.",
+      valueName: "form"))
   var statistics: StatisticsForm?
 
   func validate() throws {

@@ -83,20 +83,8 @@ struct Server: ~Copyable {
         break
       }
     }
-    printStatistics()
+    session.printStatistics(options.statistics)
     try session.finish()
-  }
-
-  private mutating func printStatistics() {
-    guard let form = options.statistics else { return }
-    let (counters, occupancy) = (session.driver.stack.statistics, session.driver.stack.occupancy)
-    let now = session.driver.now()
-    session.console.append { bytes in
-      switch form {
-      case .text: StatisticsText.append(counters, occupancy, to: &bytes)
-      case .json: TraceJSON.append(counters, occupancy, nanoseconds: now.nanoseconds, host: "", to: &bytes)
-      }
-    }
   }
 
   /// When to look after clients even if nothing happens.
@@ -132,6 +120,7 @@ struct Server: ~Copyable {
     let now = session.driver.now()
     for (id, client) in clients {
       log(client, "cut off: it did not close within \(Self.patience)")
+      session.printStatus(of: id, options.statistics)
       try? session.driver.stack.abort(id, at: now)
     }
     clients.removeAll()
@@ -271,6 +260,7 @@ struct Server: ~Copyable {
     serve(id)
     guard let client = clients.removeValue(forKey: id) else { return }
     let now = session.driver.now()
+    session.printStatus(of: id, options.statistics)
     try? session.driver.stack.close(id, at: now)
     switch reason {
     case .finished:

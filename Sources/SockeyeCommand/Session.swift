@@ -4,6 +4,7 @@
 import ArgumentParser
 import SockeyeBytes
 import SockeyeStack
+import SockeyeTrace
 import SockeyeTunnel
 import SockeyeWire
 
@@ -66,6 +67,35 @@ struct Session: ~Copyable {
     }
     if let failure = watcher.failure { throw failure }
     return occurrence
+  }
+
+  // MARK: Statistics
+
+  /// Prints how a connection stands, if it is to be printed.
+  func printStatus(of id: ConnectionID, _ form: StatisticsForm?) {
+    guard let form, let status = try? driver.stack.status(of: id),
+      let ends = try? driver.stack.endpoints(of: id)
+    else { return }
+    let now = driver.stack.now
+    console.append { bytes in
+      switch form {
+      case .text: StatisticsText.append(status, ends, to: &bytes)
+      case .json: TraceJSON.append(status, ends, nanoseconds: now.nanoseconds, host: "", to: &bytes)
+      }
+    }
+  }
+
+  /// Prints the stack's counters, if they are to be printed.
+  func printStatistics(_ form: StatisticsForm?) {
+    guard let form else { return }
+    let (counters, occupancy) = (driver.stack.statistics, driver.stack.occupancy)
+    let now = driver.stack.now
+    console.append { bytes in
+      switch form {
+      case .text: StatisticsText.append(counters, occupancy, to: &bytes)
+      case .json: TraceJSON.append(counters, occupancy, nanoseconds: now.nanoseconds, host: "", to: &bytes)
+      }
+    }
   }
 
   /// Sends and prints what is left.

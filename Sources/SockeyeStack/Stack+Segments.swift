@@ -72,6 +72,7 @@ extension Stack {
   private mutating func arrivalEnded(_ key: ConnectionKey) {
     if let until = connections[key].connection.waitsToAcknowledge(at: now) {
       schedule(key, at: until)
+      connections[key].connection.restIdle(at: now)
       note(key)
     } else {
       settle(key)

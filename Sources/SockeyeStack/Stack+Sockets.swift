@@ -168,9 +168,9 @@ extension Stack {
     return connections[id.key].connection.state
   }
 
-  /// STATUS (RFC 9293 §3.10.6).
+  /// STATUS (RFC 9293 §3.10.6), as of the latest time that the host was told.
   public func status(of id: ConnectionID) throws(SocketError) -> ConnectionStatus {
-    var status = try connections[known(id)].connection.status
+    var status = try connections[known(id)].connection.status(at: now)
     status.state = state(of: id)
     return status
   }

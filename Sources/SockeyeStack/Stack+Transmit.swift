@@ -139,6 +139,7 @@ extension Stack {
   @inline(__always)
   private mutating func rest(_ key: ConnectionKey) {
     readyConnections.remove(key.index)
+    connections[key].connection.rest(at: now)
     if let deadline = connections[key].connection.nextDeadline {
       schedule(key, at: deadline)
     } else {

@@ -80,6 +80,15 @@ struct CongestionControl: Sendable {
     }
   }
 
+  /// The algorithm in use.
+  var kind: CongestionControlAlgorithm {
+    switch algorithm {
+    case .newReno: .newReno
+    case .cubic: .cubic
+    case .bbr: .bbr
+    }
+  }
+
   /// BBR's model of the path, while BBR is in use.
   var bbr: BBR? { model?.state }
 

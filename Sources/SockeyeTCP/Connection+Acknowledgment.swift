@@ -27,9 +27,17 @@ extension Connection {
     } else if agreed.selectiveAcknowledgments {
       // The word of a duplicate may come when nothing is outstanding any more.
       if acknowledgment == send.unacknowledged, send.flight > 0 || !header.options.sackBlocks.isEmpty {
+        let held = scoreboard.log.sackedOctets
         repairAfter(header, advance: 0, flightBefore: send.flight, sample: nil, at: now)
+        // RFC 5681 §2: new SACK information tells as much as an unchanged window.
+        if isRepeated(header, segment), window == send.window || scoreboard.log.sackedOctets > held {
+          statistics.duplicateAcknowledgments += 1
+        }
       }
-    } else if acknowledgment == send.unacknowledged, isDuplicate(header, segment, window: window) {
+    } else if acknowledgment == send.unacknowledged, isRepeated(header, segment),
+      window == send.window && window > 0
+    {
+      statistics.duplicateAcknowledgments += 1
       duplicateArrived(at: now)
     }
     if acknowledgment >= send.unacknowledged, opening == .synchronized {
@@ -187,14 +195,13 @@ extension Connection {
     return sample
   }
 
-  /// RFC 5681 §2: outstanding data, no text, no SYN or FIN, the same number, the same window.
-  private func isDuplicate(_ header: TCPHeader, _ segment: ArrivingSegment, window: Int) -> Bool {
-    send.flight > 0 && segment.text.isEmpty && !segment.finish
-      && header.flags.intersection([.syn, .fin]).isEmpty && window == send.window && window > 0
+  /// RFC 5681 §2 (a) to (d), of an ACK of SND.UNA: outstanding data, no text, no SYN or FIN.
+  private func isRepeated(_ header: TCPHeader, _ segment: ArrivingSegment) -> Bool {
+    // Text that was cut off, all of it, has left its place behind.
+    send.flight > 0 && segment.text.upperBound == 0 && header.flags.isDisjoint(with: [.syn, .fin])
   }
 
   private mutating func duplicateArrived(at now: Instant) {
-    statistics.duplicateAcknowledgments += 1
     if recovery.holdsCopies {
       _ = timeoutLookedInto(
         highest: send.unacknowledged, advance: 0, isNews: false, sample: nil, at: now)

@@ -213,7 +213,7 @@ extension Connection {
         acceptable = false
         break
       }
-      segment.text = 0..<0
+      segment.text = segment.text.upperBound..<segment.text.upperBound
       segment.finish = false
       if !header.flags.contains(.rst) { acknowledgments.acknowledgeNow(.unacceptable) }
       return nil

@@ -46,7 +46,6 @@ extension Connection {
     if let measured = delivery.roundTrip { roundTrip.noteMinimum(measured, at: now) }
     if sample != nil || delivery.roundTrip != nil { scoreboard.sampledSinceProbe = true }
     if let duplicate = delivery.duplicate { duplicateReported(duplicate) }
-    if advance == 0 && delivery.octets == 0 { statistics.duplicateAcknowledgments += 1 }
     if recovery.holdsCopies {
       let blocks = header.options.sackBlocks
       _ = timeoutLookedInto(
@@ -119,6 +118,9 @@ extension Connection {
   private mutating func duplicateReported(_ block: SACKBlock) {
     guard block.right <= send.next, send.unacknowledged - block.left <= send.maximumWindow else { return }
     statistics.duplicatesReported += 1
+    if statistics.needlessRetransmissions < statistics.segmentsRetransmitted {
+      statistics.needlessRetransmissions += 1
+    }
     scoreboard.rack.duplicateReported(unacknowledged: send.unacknowledged, next: send.next)
     guard var repair = scoreboard.repair, block.left >= repair.begin, block.right <= repair.recover else {
       return

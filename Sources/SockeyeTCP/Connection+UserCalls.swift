@@ -1,4 +1,5 @@
-// The user's calls: SEND, RECEIVE, CLOSE, ABORT, STATUS (RFC 9293 §3.10.2 to §3.10.6), and news from IP.
+// The user's calls: SEND, RECEIVE, CLOSE, ABORT (RFC 9293 §3.10.2 to §3.10.5), and news from IP. STATUS is
+// in ConnectionStatus.swift.
 
 import SockeyeBytes
 import SockeyeWire
@@ -212,22 +213,5 @@ extension Connection {
     timed = nil
     recovery.stopLookingIntoTimeout()
     send.resend(from: send.unacknowledged, cause: .pathMTU)
-  }
-
-  // MARK: STATUS
-
-  /// How the connection stands (RFC 9293 §3.9.1.4).
-  public var status: ConnectionStatus {
-    ConnectionStatus(
-      state: state, smoothedRoundTrip: roundTrip.smoothed, roundTripVariation: roundTrip.variation,
-      minimumRoundTrip: roundTrip.minimum, retransmissionTimeout: roundTrip.timeout,
-      congestionWindow: congestion.congestionWindow, slowStartThreshold: congestion.slowStartThreshold,
-      sendWindow: send.window, receiveWindow: receive.window, outstanding: send.flight, unsent: send.unsent,
-      readable: receive.buffer.count, urgentAhead: receive.urgentAhead, segmentSize: payloadLimit,
-      usesTimestamps: agreed.timestamps, usesSelectiveAcknowledgments: agreed.selectiveAcknowledgments,
-      usesWindowScaling: agreed.windowScaling,
-      usesCongestionNotification: agreed.congestionNotification,
-      reorderingSeen: scoreboard.rack.reorderingSeen,
-      deliveryRate: scoreboard.rate.latest?.bytesPerSecond, statistics: statistics)
   }
 }

@@ -56,7 +56,7 @@ public struct OpenParameters: Sendable {
 /// an argument, segments come in through `segmentArrived` and leave through `plan` and `emit`.
 ///
 /// After every call, and when a time that `plan(at:)` named has come, call `advance(to:)`, then ask `plan(at:)` and carry
-/// out what it says until it says `.wait` or `.idle`.
+/// out what it says until it says `.wait` or `.idle`; then `rest(at:)` lets the clocks of `ConnectionStatus` know.
 public struct Connection: ~Copyable {
   private let pinned = Pinned()
   var configuration: TCPConfiguration
@@ -106,6 +106,7 @@ public struct Connection: ~Copyable {
   /// The user was told that a write did not fit.
   var writableWanted = false
   public internal(set) var statistics = Statistics()
+  var sendingClock = SendingClock()
 
   /// Active OPEN (RFC 9293 §3.10.1): `plan` has the SYN.
   public init(opening parameters: OpenParameters, at now: Instant) {

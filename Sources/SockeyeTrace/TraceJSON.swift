@@ -27,6 +27,7 @@ import SockeyeWire
 /// - `host-died`, `host-restarted`
 /// - `remark`: `text`
 /// - `statistics`: `host-counters`, `ip`, `tcp`, `udp`, `icmp`, each an object
+/// - `connection`: `local`, `remote`, `state`, and how it stands (see `appendMembers`)
 /// - `narration`: `text`, and no `host`
 ///
 /// Sequence numbers are absolute. `flags` are as tcpdump prints them, such as `[S.]` for SYN and ACK.

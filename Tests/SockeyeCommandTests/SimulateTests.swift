@@ -122,6 +122,10 @@ import Testing
     #expect(flows.count == 2 && flows.allSatisfy { $0["failure"] == nil })
     #expect(flows.map { $0["retransmitted"] as? Int } == report.flows.map { Int($0.retransmitted) })
     #expect((object["data-link"] as? [String: Any])?["lost"] as? Int == Int(report.dataLink.lost))
+    let sender = try #require(flows[0]["sender"] as? [String: Any])
+    #expect((sender["counters"] as? [String: Any])?["bytes-acknowledged"] as? Int == 200_000)
+    let times = try #require(sender["sending-times"] as? [String: Int])
+    #expect(times["busy"] ?? 0 > 0 && times["congestion-window"] ?? 0 > 0)
   }
 
   @Test func linesNameWhatWasMeasured() throws {

@@ -57,9 +57,9 @@ struct Pair: ~Copyable {
   /// How both ends stand, for a failure's report.
   var summary: String {
     var text = "at \(now), received \(received.server.count) and \(received.client.count)"
-    text += "; client: \(client.status), plan \(client.plan(at: now))"
+    text += "; client: \(client.status(at: now)), plan \(client.plan(at: now))"
     switch server {
-    case .some(let server): text += "; server: \(server.status), plan \(server.plan(at: now))"
+    case .some(let server): text += "; server: \(server.status(at: now)), plan \(server.plan(at: now))"
     case .none: break
     }
     return text
