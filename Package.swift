@@ -29,9 +29,11 @@ let package = Package(
     .library(name: "Sockeye", targets: ["SockeyeBytes", "SockeyeWire", "SockeyeTCP", "SockeyeStack"]),
     .library(name: "SockeyeSimulator", targets: ["SockeyeTrace", "SockeyeSimulator"]),
     .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
+    .library(name: "SockeyeAuthentication", targets: ["SockeyeAuthentication"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     .target(name: "SockeyeBytes", swiftSettings: settings),
@@ -41,6 +43,14 @@ let package = Package(
     .target(name: "SockeyeTrace", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
     .target(name: "SockeyeSimulator", dependencies: upTo("SockeyeTrace"), swiftSettings: settings),
     .target(name: "SockeyeTunnel", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
+    // Beside the others, so that nobody who does not ask for it builds a cryptographic library.
+    .target(
+      name: "SockeyeAuthentication",
+      dependencies: upTo("SockeyeStack") + [
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "SockeyeCommand",
       dependencies: upTo("SockeyeSimulator") + [
@@ -58,6 +68,7 @@ let package = Package(
     .testTarget(name: "SockeyeTraceTests", dependencies: testing()),
     .testTarget(name: "SockeyeSimulatorTests", dependencies: testing()),
     .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
+    .testTarget(name: "SockeyeAuthenticationTests", dependencies: testing(["SockeyeAuthentication"])),
     .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
   ],
   swiftLanguageModes: [.v6]

@@ -115,6 +115,10 @@ public struct StackConfiguration: Sendable {
   /// and forbid less than five.
   public var pathLifetime: Interval = .minutes(10)
 
+  /// Whether segments with an authentication option are taken from peers for which there are no keys, as if they had
+  /// none (RFC 5925 §7.3, which wants it so by default).
+  public var acceptsUnknownAuthentication = true
+
   /// Observations kept until a trace asks for them; the oldest go first.
   public var observationLimit = 1 << 14
 

@@ -49,9 +49,11 @@ struct HandshakeRecord: ~Copyable {
   let listener: ListenerKey
   /// The connection whose TIME-WAIT this one may end. It comes back if the SYN was an old duplicate
   /// (RFC 1122 §4.2.2.13 (b), MAY-2).
-  let previous: TimeWaitRecord?
+  let previous: TimeWaitEntry?
   /// Octets counted against the host's budget.
   let charged: Int
+  /// What signs and verifies its segments (RFC 5925).
+  let authenticator: SegmentAuthenticator?
 
   /// What one record costs without the text of its SYN, with its places in the tables beside the slab, octets.
   static var footprint: Int { MemoryLayout<HandshakeRecord>.stride + 40 }
@@ -92,8 +94,14 @@ struct ConnectionRecord: ~Copyable {
   var deadline = Instant.distantFuture
   /// The record that took over in TIME-WAIT, while it lives.
   var timeWait: TimeWaitKey?
+  /// What signs and verifies its segments (RFC 5925).
+  let authenticator: SegmentAuthenticator?
 
-  init(connection: consuming Connection, envelope: Envelope, ownership: Ownership, pathMTU: Int) {
+  init(
+    connection: consuming Connection, envelope: Envelope, ownership: Ownership, pathMTU: Int,
+    authenticator: SegmentAuthenticator?
+  ) {
+    self.authenticator = authenticator
     self.connection = connection
     self.envelope = envelope
     self.ownership = ownership
@@ -130,6 +138,8 @@ struct ConnectionChange {
 struct TimeWaitEntry {
   var record: TimeWaitRecord
   let envelope: Envelope
+  /// What signs and verifies its segments (RFC 5925).
+  let authenticator: SegmentAuthenticator?
 
   /// What one record costs, with its places in the tables beside the slab, octets.
   static var footprint: Int { MemoryLayout<TimeWaitEntry>.stride + 40 }

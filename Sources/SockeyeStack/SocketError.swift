@@ -41,13 +41,16 @@ public enum SocketError: Error, Sendable, Equatable {
   case queueFull
   /// A Differentiated Services codepoint has six bits.
   case invalidCodepoint(UInt8)
+  /// The connection must be authenticated (`TCPConfiguration.requiresAuthentication`), and there are no keys for the
+  /// peer.
+  case noKeys(for: Endpoint)
   /// Packets with no hops to live go nowhere.
   case invalidTimeToLive
 }
 
 /// The tables of a host that have a bound.
 public enum StackTable: UInt8, Sendable, CaseIterable {
-  case connections, handshakes, listeners, datagramSockets, interfaces, routes, addresses
+  case connections, handshakes, listeners, datagramSockets, interfaces, routes, addresses, authentication
 }
 
 /// An interface, an address or a route that can't be added, and why.

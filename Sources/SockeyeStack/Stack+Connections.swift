@@ -156,9 +156,7 @@ extension Stack {
     let record = removeHandshake(key)
     if observing { observe(.stateChanged(record.envelope.tuple, from: .synReceived, to: state)) }
     // RFC 1122 §4.2.2.13 (b): if the SYN was an old duplicate, the connection goes back to TIME-WAIT.
-    if let previous = record.previous, previous.expiry > now {
-      insertTimeWait(TimeWaitEntry(record: previous, envelope: record.envelope))
-    }
+    if let previous = record.previous, previous.record.expiry > now { insertTimeWait(previous) }
   }
 
   // MARK: TIME-WAIT
@@ -166,10 +164,12 @@ extension Stack {
   private mutating func enterTimeWait(_ key: ConnectionKey) {
     let (record, acknowledgment) = connections[key].connection.takeTimeWait(at: now)
     let envelope = connections[key].envelope
+    let authenticator = connections[key].authenticator
     connections[key].isIndexed = false
     unindex(FlowNumber.of(key), under: envelope.tuple)
-    connections[key].timeWait = insertTimeWait(TimeWaitEntry(record: record, envelope: envelope))
-    if let acknowledgment { reply(acknowledgment, envelope) }
+    connections[key].timeWait = insertTimeWait(
+      TimeWaitEntry(record: record, envelope: envelope, authenticator: authenticator))
+    if let acknowledgment { reply(acknowledgment, envelope, signedBy: authenticator) }
     // What TIME-WAIT leaves behind is over for the user.
     budget.charge(connections[key].gather().octets)
     connectionNews.append(key.index)

@@ -161,6 +161,7 @@ extension Stack {
     guard case .connection(let key) = flow(quoted.fourTuple),
       connections[key].connection.isInFlight(quoted.sequence)
     else { return false }
+    if authenticationIgnores(report, quoted.source.version, for: key) { return false }
     prepare(key)
     switch report {
     case .ignored:

@@ -123,11 +123,15 @@ extension Stack {
     guard flow(tuple) == nil else { throw .connectionExists(tuple) }
     guard budget.hasRoom(ConnectionRecord.footprint) else { throw .noMemory(budget: budget.limit) }
     let unit = pathMTU(towards: remote.address, over: link)
-    let parameters = OpenParameters(
+    let authenticator = newAuthenticator(for: tuple)
+    if authenticator == nil, settings.requiresAuthentication { throw .noKeys(for: remote) }
+    var parameters = OpenParameters(
       configuration: settings, version: tuple.version,
       initialSequence: initialSequences.initialSequence(for: tuple, at: now),
       timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: unit,
       receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+    if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
+    authenticator?.begin(at: parameters.initialSequence)
     let envelope = Envelope(
       tuple: tuple, link: link, timeToLive: self.configuration.timeToLive, trafficClass: 0,
       flowKey: self.configuration.keys.identification)
@@ -135,7 +139,7 @@ extension Stack {
       let key = connections.insert(
         ConnectionRecord(
           connection: Connection(opening: parameters, at: now), envelope: envelope, ownership: .user,
-          pathMTU: unit))
+          pathMTU: unit, authenticator: authenticator))
     else { throw .tooMany(.connections, limit: connections.limit) }
     timersBefore = ArmedTimers()
     begin(key)

@@ -18,7 +18,7 @@ extension Stack {
       note(reason, tuple, header, payloadLength: payload.byteCount)
     case .reset(let plan):
       // The client's first SYN may have been answered with a cookie, and this handshake be that of its second.
-      if handshakes[key].previous == nil,
+      if handshakes[key].previous == nil, handshakes[key].authenticator == nil,
         cookieArrival(
           at: handshakes[key].listener, tuple, header, payload, over: handshakes[key].envelope.link,
           replacing: key)
@@ -26,7 +26,7 @@ extension Stack {
         return
       }
       note(.unacceptableAcknowledgment, tuple, header, payloadLength: payload.byteCount)
-      reply(plan, handshakes[key].envelope)
+      reply(plan, handshakes[key].envelope, signedBy: handshakes[key].authenticator)
     case .returnToListen:
       note(nil, tuple, header, payloadLength: payload.byteCount)
       return endHandshake(key, as: .listen)
@@ -44,7 +44,10 @@ extension Stack {
     }
     let record = removeHandshake(key)
     let envelope = record.envelope
-    begin(Connection(completing: record.handshake, at: now), envelope, at: listener, header, payload)
+    let authenticator = record.authenticator
+    begin(
+      Connection(completing: record.handshake, at: now), envelope, authenticator, at: listener, header,
+      payload)
   }
 
   /// what is there stays as it is, the client sends again, and by then there may be room.
@@ -62,14 +65,15 @@ extension Stack {
   /// A connection whose handshake is complete joins those that wait to be accepted, and gets the segment that
   /// completed it.
   private mutating func begin(
-    _ connection: consuming Connection, _ envelope: Envelope, at listener: ListenerKey, _ header: TCPHeader,
-    _ payload: RawSpan
+    _ connection: consuming Connection, _ envelope: Envelope, _ authenticator: SegmentAuthenticator?,
+    at listener: ListenerKey, _ header: TCPHeader, _ payload: RawSpan
   ) {
     let unit = pathMTU(towards: envelope.tuple.remote.address, over: envelope.link)
     guard
       let key = connections.insert(
         ConnectionRecord(
-          connection: connection, envelope: envelope, ownership: .listener(listener), pathMTU: unit))
+          connection: connection, envelope: envelope, ownership: .listener(listener), pathMTU: unit,
+          authenticator: authenticator))
     else { return }
     begin(key)
     listeners[listener].waiting.append(key)
@@ -83,7 +87,7 @@ extension Stack {
   /// A segment whose four-tuple leads nowhere, or to a TIME-WAIT that may end.
   mutating func strangerArrival(
     _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
-    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, record: TimeWaitRecord)?
+    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, entry: TimeWaitEntry)?
   ) {
     guard let listener = listener(at: tuple.local) else {
       // RFC 9293 §3.10.7.1.
@@ -110,7 +114,7 @@ extension Stack {
 
   private mutating func synchronizeArrival(
     at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
-    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, record: TimeWaitRecord)?
+    minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, entry: TimeWaitEntry)?
   ) {
     switch reception(at: listener, reopens: previous != nil) {
     case .refused(let reason):
@@ -124,7 +128,7 @@ extension Stack {
       if let previous { removeTimeWait(previous.key) }
       beginHandshake(
         at: listener, tuple, header, payload, arrival, minimumSequence: minimumSequence,
-        previous: previous?.record)
+        previous: previous?.entry)
     }
   }
 
@@ -152,7 +156,12 @@ extension Stack {
 
   /// - Parameter reopens: the SYN would end a TIME-WAIT, which a cookie cannot: its number may lie below the old ones.
   private func reception(at listener: ListenerKey, reopens: Bool) -> Reception {
+    if arriving == nil, listeners[listener].configuration.requiresAuthentication {
+      return .refused(.missingAuthentication)
+    }
     let reason = refusal(by: listener)
+    // RFC 5925 §7.2 needs both initial sequence numbers for a key, and a cookie remembers neither.
+    if arriving != nil { return reason.map { .refused($0) } ?? .handshake }
     switch configuration.synCookies {
     case .never: return reason.map { .refused($0) } ?? .handshake
     case .automatic: if reason == nil { return .handshake }
@@ -178,14 +187,17 @@ extension Stack {
 
   /// How a listener opens a connection.
   private func parameters(
-    at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID, initialSequence: SequenceNumber
+    at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID, initialSequence: SequenceNumber,
+    authenticator: SegmentAuthenticator? = nil
   ) -> OpenParameters {
-    OpenParameters(
+    var parameters = OpenParameters(
       configuration: listeners[listener].configuration, version: tuple.version,
       initialSequence: initialSequence,
       timestampOffset: initialSequences.timestampOffset(for: tuple),
       pathMTU: pathMTU(towards: tuple.remote.address, over: link),
       receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+    if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
+    return parameters
   }
 
   private func envelope(at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID) -> Envelope {
@@ -196,7 +208,7 @@ extension Stack {
 
   private mutating func beginHandshake(
     at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan,
-    _ arrival: Arrival, minimumSequence: SequenceNumber?, previous: TimeWaitRecord?
+    _ arrival: Arrival, minimumSequence: SequenceNumber?, previous: TimeWaitEntry?
   ) {
     let link = link(towards: tuple.remote.address) ?? arrival.link
     var sequence = initialSequences.initialSequence(for: tuple, at: now)
@@ -206,14 +218,17 @@ extension Stack {
     let octets = HandshakeRecord.footprint + payload.byteCount
     let held = budget.hasRoom(octets) && hasRoomForHandshake(octets) ? payload.byteCount : 0
     let charged = HandshakeRecord.footprint + held
+    let authenticator = arriving
+    authenticator?.begin(at: sequence)
     guard
       let key = handshakes.insert(
         HandshakeRecord(
           handshake: PassiveHandshake(
-            listen: parameters(at: listener, tuple, over: link, initialSequence: sequence), header: header,
-            payload: payload, heldLimit: held, at: now),
+            listen: parameters(
+              at: listener, tuple, over: link, initialSequence: sequence, authenticator: authenticator),
+            header: header, payload: payload, heldLimit: held, at: now),
           envelope: envelope(at: listener, tuple, over: link), listener: listener, previous: previous,
-          charged: charged))
+          charged: charged, authenticator: authenticator))
     else { return }
     budget.charge(charged)
     handshakeOctets += charged
@@ -267,9 +282,9 @@ extension Stack {
     statistics.tcp.cookiesAccepted += 1
     if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
     begin(
-      Connection(completing: completed, at: now), envelope(at: listener, tuple, over: link), at: listener,
-      header,
-      payload)
+      Connection(completing: completed, at: now), envelope(at: listener, tuple, over: link), nil,
+      at: listener,
+      header, payload)
     return true
   }
 }

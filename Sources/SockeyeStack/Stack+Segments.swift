@@ -34,6 +34,11 @@ extension Stack {
       // What the header says may be what was damaged, but a trace can show it.
       return note(.badChecksum, tuple, parsed.header, payloadLength: parsed.payload.count)
     }
+    if authenticates || parsed.header.options.isAuthenticated,
+      let reason = authenticationRefuses(segment, parsed.header, tuple)
+    {
+      return note(reason, tuple, parsed.header, payloadLength: parsed.payload.count)
+    }
     let payload = segment.extracting(parsed.payload)
     switch flow(tuple) {
     case .connection(let key): connectionArrival(key, parsed.header, payload, isMarked: arrival.isMarked)
@@ -50,7 +55,7 @@ extension Stack {
   ) -> Bool {
     // What little text there is may as well be summed first.
     guard parsed.payload.count >= 256, !observing, !arrival.isMarked, case .connection(let key) = flow(tuple),
-      hasRoomForData(parsed.payload.count, of: key)
+      connections[key].authenticator == nil, hasRoomForData(parsed.payload.count, of: key)
     else { return false }
     var sum = UInt64(connections[key].envelope.pseudoHeaderSum) &+ UInt64(segment.byteCount)
     var offset = 0
@@ -120,7 +125,7 @@ extension Stack {
     if let reason = outcome.reset,
       let reset = SegmentPlan.reset(answering: header, payloadLength: payload.byteCount, reason: reason)
     {
-      reply(reset, connections[key].envelope)
+      reply(reset, connections[key].envelope, signedBy: connections[key].authenticator)
     }
     if outcome.returnedToListen { forgetUnaccepted(key) }
     arrivalEnded(key)
@@ -139,15 +144,15 @@ extension Stack {
       note(reason, envelope.tuple, header, payloadLength: payload.byteCount)
     case .reply(let plan):
       note(nil, envelope.tuple, header, payloadLength: payload.byteCount)
-      reply(plan, envelope)
+      reply(plan, envelope, signedBy: timeWaits[key].authenticator)
     case .reopen(let minimum):
       // RFC 6191 §2, RFC 1122 §4.2.2.13: a listener may take the SYN; without one, TIME-WAIT goes on.
-      let record = timeWaits[key].record
+      let entry = timeWaits[key]
       guard listener(at: envelope.tuple.local) != nil else {
         return note(.timeWait, envelope.tuple, header, payloadLength: payload.byteCount)
       }
       return strangerArrival(
-        envelope.tuple, header, payload, arrival, minimumSequence: minimum, previous: (key, record))
+        envelope.tuple, header, payload, arrival, minimumSequence: minimum, previous: (key, entry))
     }
     let renewed = timeWaits[key].record.expiry
     if renewed != expiry {

@@ -8,6 +8,7 @@ import SockeyeWire
 struct Reply {
   let plan: SegmentPlan
   let envelope: Envelope
+  let authenticator: SegmentAuthenticator?
 }
 
 extension Stack {
@@ -113,12 +114,17 @@ extension Stack {
     prepare(key)
     // One segment a turn: the next connection comes first next time.
     readyConnections.rotate()
-    connections[key].emit(plan, into: &frame, at: now)
+    if let authenticator = connections[key].authenticator {
+      let signed = connections[key].emitSigned(plan, by: authenticator, into: &frame, at: now)
+      if observing { observeSent(signed, connections[key].envelope) }
+    } else {
+      connections[key].emit(plan, into: &frame, at: now)
+      if observing { observeSent(plan, connections[key].envelope) }
+    }
     let metadata = FrameMetadata(
       link: connections[key].envelope.link, length: frame.byteCount - start,
       connection: connections[key].ownership.isKnown ? ConnectionID(key) : nil, purpose: plan.purpose)
     count(plan)
-    if observing { observeSent(plan, connections[key].envelope) }
     note(key)
     return metadata
   }
@@ -168,11 +174,10 @@ extension Stack {
       case .segment(let plan):
         readyHandshakes.rotate()
         let envelope = handshakes[key].envelope
-        envelope.writeHeader(length: plan.length, into: &frame)
-        plan.write(envelope.addressing, into: &frame)
+        let sent = envelope.write(plan, signedBy: handshakes[key].authenticator, into: &frame)
         handshakes[key].handshake.sent(plan, at: now)
         count(plan)
-        if observing { observeSent(plan, envelope) }
+        if observing { observeSent(sent, envelope) }
         return FrameMetadata(
           link: envelope.link, length: frame.byteCount - start, connection: nil, purpose: plan.purpose)
       case .wait(let deadline):
@@ -198,20 +203,21 @@ extension Stack {
   /// Keeps a segment until the driver has room for it; resets only as many as the host's limit allows.
   /// - Returns: whether it will be sent.
   @discardableResult
-  mutating func reply(_ plan: SegmentPlan, _ envelope: Envelope) -> Bool {
+  mutating func reply(
+    _ plan: SegmentPlan, _ envelope: Envelope, signedBy authenticator: SegmentAuthenticator? = nil
+  ) -> Bool {
     if case .reset = plan.purpose, !resetLimit.take(at: now) {
       statistics.tcp.resetsSuppressed += 1
       return false
     }
-    return replies.append(Reply(plan: plan, envelope: envelope))
+    return replies.append(Reply(plan: plan, envelope: envelope, authenticator: authenticator))
   }
 
   private mutating func emitReply(into frame: inout OutputRawSpan, from start: Int) -> FrameMetadata? {
     guard let reply = replies.popFirst() else { return nil }
-    reply.envelope.writeHeader(length: reply.plan.length, into: &frame)
-    reply.plan.write(reply.envelope.addressing, into: &frame)
-    count(reply.plan)
-    if observing { observeSent(reply.plan, reply.envelope) }
+    let sent = reply.envelope.write(reply.plan, signedBy: reply.authenticator, into: &frame)
+    count(sent)
+    if observing { observeSent(sent, reply.envelope) }
     return FrameMetadata(
       link: reply.envelope.link, length: frame.byteCount - start, connection: nil, purpose: reply.plan.purpose
     )

@@ -53,6 +53,11 @@ public struct Stack: ~Copyable {
   var datagramSockets: Slab<DatagramSocket>
   var datagramPorts = HashIndex()
   var ports: PortAllocator
+  var authenticationTable = AuthenticationTable()
+  /// A peer has, or has had, keys: each segment is looked at for who must sign it.
+  var authenticates = false
+  /// What has verified the SYN that is being looked at, for the connection it begins.
+  var arriving: SegmentAuthenticator?
   var reassembly: Reassembly
 
   var connectionDeadlines = DeadlineHeap()

@@ -76,6 +76,8 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// MSL; TIME-WAIT lasts twice as long. RFC 9293 §3.4.1 says two minutes; a TIME-WAIT of one minute is what
   /// today's hosts use, so 30 s is the default.
   public var maximumSegmentLifetime: Interval = .seconds(30)
+  /// Whether the connection may only be with a peer for which the host has keys (RFC 5925 §7.3).
+  public var requiresAuthentication = false
   /// RFC 7323 §3.
   public var timestamps = true
   /// RFC 7323 §2. Off, no window is wider than 65,535 octets.

@@ -20,7 +20,8 @@ extension Connection {
   /// What `plan(at:)` answers, where a word is enough to tell it.
   package borrowing func commonSegment(at now: Instant) -> CommonSegment {
     guard opening == .synchronized, send.phase == .open, send.urgentEnd == nil, !receive.hasBlocks,
-      !marks.echoing, !marks.reductionUntold, !hasRetransmission(at: now), abandonReason(at: now) == nil
+      addedOptions == 0, !marks.echoing, !marks.reductionUntold, !hasRetransmission(at: now),
+      abandonReason(at: now) == nil
     else { return .other }
     if let length = newLength(at: now) { return .text(length) }
     switch acknowledgments.duty {
@@ -101,10 +102,10 @@ extension Connection {
     guard header.sequence == receive.next, header.acknowledgment == send.next, send.flight == 0,
       header.flags == .ack || header.flags == [.ack, .psh], opening == .synchronized, send.phase == .open,
       send.unsent == 0, receive.isPlain, payload.byteCount > 0, payload.byteCount <= receive.window,
-      header.window > 0, header.options.sackBlocks.isEmpty, timers.exclusive == .none
+      header.window > 0, timers.exclusive == .none
     else { return false }
-    guard agreed.timestamps else { return true }
-    guard let timestamps = header.options.timestamps else { return false }
+    guard agreed.timestamps else { return header.options.isEmpty }
+    guard header.options.isTimestampsAlone, let timestamps = header.options.timestamps else { return false }
     return Int32(bitPattern: timestamps.value &- timestampRecent) >= 0
   }
 

@@ -313,10 +313,14 @@ extension Connection {
       options.timestamps = TimestampOption(value: timestampClock(at: now), echo: timestampRecent)
     }
     if agreed.selectiveAcknowledgments, receive.hasBlocks {
-      // RFC 2018 §3: four blocks fit, three beside timestamps.
-      options.sackBlocks = receive.blocks(limit: agreed.timestamps ? 3 : 4)
+      options.sackBlocks = receive.blocks(limit: blockLimit)
     }
     return options
+  }
+
+  /// RFC 2018 §3: four blocks fit, three beside timestamps, fewer beside what the host adds.
+  private var blockLimit: Int {
+    (TCPOptions.maximumLength - 4 - addedOptions - (agreed.timestamps ? 12 : 0)) / 8
   }
 
   /// The largest payload of a segment that leaves now: what SACK blocks take is taken from it

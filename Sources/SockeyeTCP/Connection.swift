@@ -17,6 +17,9 @@ public struct OpenParameters: Sendable {
   public var pathMTU: Int
   /// Largest packet that this host can receive, octets, IP header included (MMS_R plus the IP header).
   public var receiveMTU: Int
+  /// What the host adds to the options of each segment once the connection has planned it, octets
+  /// (RFC 5925 §7.6: an authentication option takes room that text can't).
+  public var addedOptions = 0
 
   public init(
     configuration: TCPConfiguration, version: IPVersion, initialSequence: SequenceNumber,
@@ -75,6 +78,8 @@ public struct Connection: ~Copyable {
   var challenges = ChallengeLimiter()
   var repeats = ChallengeLimiter()
 
+  /// What the host adds to the options of each segment, octets.
+  let addedOptions: Int
   /// What both sides agreed on; until the peer's SYN it is what we offer.
   var agreed: AgreedOptions
   /// TS.Recent and when it was taken (RFC 7323 §4.3).
@@ -83,7 +88,7 @@ public struct Connection: ~Copyable {
   let timestampOffset: UInt32
 
   /// SendMSS plus the TCP header, or what the path takes if that is less: the longest segment to send, header,
-  /// options and payload, octets (RFC 9293 §3.7.1 MUST-16).
+  /// options and payload, octets (RFC 9293 §3.7.1 MUST-16). What the host adds is taken off already.
   var segmentLimit: Int
   /// The peer's MSS, octets.
   var peerSegmentSize: Int
@@ -128,8 +133,11 @@ public struct Connection: ~Copyable {
     challenges = ChallengeLimiter(secret: parameters.timestampOffset)
     announcedSegmentSize = parameters.announcedSegmentSize
     peerSegmentSize = parameters.defaultSegmentSize
-    segmentLimit = min(
-      parameters.defaultSegmentSize + Constants.headerLength, parameters.pathMTU - parameters.ipHeaderLength)
+    addedOptions = parameters.addedOptions
+    segmentLimit =
+      min(
+        parameters.defaultSegmentSize + Constants.headerLength, parameters.pathMTU - parameters.ipHeaderLength
+      ) - parameters.addedOptions
     pathLimit = parameters.pathMTU - parameters.ipHeaderLength
     agreed = AgreedOptions(
       windowScaling: parameters.windowShift != nil, timestamps: configuration.timestamps,
@@ -242,7 +250,7 @@ public struct Connection: ~Copyable {
 
   /// RFC 9293 §3.7.1 MUST-16: min(SendMSS + 20, MMS_S).
   mutating func updateSegmentLimit() {
-    segmentLimit = min(peerSegmentSize + Constants.headerLength, pathLimit)
+    segmentLimit = min(peerSegmentSize + Constants.headerLength, pathLimit) - addedOptions
     congestion.segmentSizeChanged(to: payloadLimit)
   }
 

@@ -2,6 +2,7 @@
 // far are the counters of Statistics.swift; how it is printed is SockeyeTrace's.
 
 import SockeyeBytes
+import SockeyeWire
 
 /// STATUS (RFC 9293 §3.9.1.4): how a connection stands. Sizes are octets, rates octets a second.
 public struct ConnectionStatus: Sendable, Equatable {

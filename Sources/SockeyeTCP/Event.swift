@@ -53,6 +53,13 @@ public enum DropReason: UInt8, Sendable, CaseIterable {
   case reassemblyFull
   /// TIME-WAIT keeps the port (RFC 1337, RFC 6191).
   case timeWait
+  // Authentication (RFC 5925 §7.3).
+  /// An authentication option that cannot be valid: its length, a second one, or an MD5 signature beside it.
+  case malformedAuthentication
+  /// No authentication option, where every segment must have one.
+  case missingAuthentication
+  /// A key or a code that is not the peer's.
+  case unauthentic
 }
 
 /// What became of an arriving segment.

@@ -112,6 +112,9 @@ extension DropReason {
     case .notForState: "nothing in it for this state"
     case .reassemblyFull: "no room for more out-of-order data"
     case .timeWait: "TIME-WAIT keeps the port"
+    case .malformedAuthentication: "impossible authentication option"
+    case .missingAuthentication: "authentication missing"
+    case .unauthentic: "not authentic"
     }
   }
 }
@@ -163,6 +166,7 @@ extension SocketError {
     case .queueFull: "the queue is full"
     case .invalidCodepoint(let value): "codepoint \(value) has more than six bits"
     case .invalidTimeToLive: "no hops to live"
+    case .noKeys(let endpoint): "no keys for \(endpoint.description)"
     }
   }
 }

@@ -17,7 +17,7 @@ public struct SACKBlock: Equatable, Hashable, Sendable {
 @frozen
 public struct SACKBlocks: Equatable, Sendable {
   // The edges as two vectors, so that a segment without blocks, as nearly all are, costs two stores and not eight.
-  // Lanes not in use are zero.
+  // Lanes not in use are zero, but for an authentication option that lies in them (AuthenticationOption.swift).
   @usableFromInline var lefts: SIMD4<UInt32>
   @usableFromInline var rights: SIMD4<UInt32>
   @usableFromInline var used: UInt8
@@ -31,6 +31,19 @@ public struct SACKBlocks: Equatable, Sendable {
     lefts = .zero
     rights = .zero
     used = 0
+  }
+
+  /// The lanes of the third and fourth block. Setting them takes those two blocks away.
+  @usableFromInline
+  var spareLanes: (UInt32, UInt32, UInt32, UInt32) {
+    get { (lefts[2], rights[2], lefts[3], rights[3]) }
+    set {
+      used = min(used, 2)
+      lefts[2] = newValue.0
+      rights[2] = newValue.1
+      lefts[3] = newValue.2
+      rights[3] = newValue.3
+    }
   }
 
   @inlinable

@@ -68,12 +68,28 @@ extension TCPOptions {
       }
       items.append(blocks)
     }
-    if malformed { items.append("[bad opt]") }
+    if let authentication {
+      var item = "tcp-ao keyid \(authentication.keyID) rnextkeyid \(authentication.nextKeyID)"
+      if authentication.codeLength > 0 { item += " mac 0x\(authentication.code.hexadecimal)" }
+      items.append(item)
+    }
+    if malformed || hasAuthenticationFault { items.append("[bad opt]") }
     var text = ""
     for item in items {
       if !text.isEmpty { text += "," }
       text += item
     }
     return text
+  }
+}
+
+extension AuthenticationCode {
+  /// 24 digits.
+  fileprivate var hexadecimal: String {
+    Self.padded(String(high, radix: 16), to: 16) + Self.padded(String(low, radix: 16), to: 8)
+  }
+
+  private static func padded(_ digits: String, to count: Int) -> String {
+    String(repeating: "0", count: count - digits.utf8.count) + digits
   }
 }

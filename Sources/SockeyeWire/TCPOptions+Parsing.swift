@@ -10,6 +10,9 @@ enum OptionKind {
   static var sackPermitted: UInt8 { 4 }
   static var sack: UInt8 { 5 }
   static var timestamps: UInt8 { 8 }
+  /// The MD5 signature of RFC 2385, which is only looked for.
+  static var signature: UInt8 { 19 }
+  static var authentication: UInt8 { 29 }
 
   /// NOP, NOP, and a timestamps option's kind and length: how most segments' options begin (RFC 7323,
   /// appendix A).
@@ -46,6 +49,7 @@ extension TCPOptions {
     var options = TCPOptions()
     var offset = range.lowerBound
     let end = range.upperBound
+    var isSigned = false
     while offset < end {
       let kind = bytes.byte(at: offset)
       if kind == OptionKind.noOperation {
@@ -56,16 +60,21 @@ extension TCPOptions {
       // RFC 9293 §3.1 MUST-68: every other kind has a length byte, which counts itself and the kind.
       guard end &- offset >= 2 else {
         options.malformed = true
+        if kind == OptionKind.authentication { options.markAuthenticationFault() }
         break
       }
       let length = Int(bytes.byte(at: offset &+ 1))
       guard length >= 2 && length <= end &- offset else {
         options.malformed = true
+        // RFC 5925 §2.2 (5925-1, A-25): its length is consistent with the header's, or the segment is dropped.
+        if kind == OptionKind.authentication { options.markAuthenticationFault() }
         break
       }
+      if kind == OptionKind.signature { isSigned = true }
       options.take(kind, bytes, at: offset &+ 2, length: length &- 2)
       offset &+= length
     }
+    if isSigned && options.isAuthenticated { options.markAuthenticationFault() }
     return options
   }
 
@@ -80,8 +89,10 @@ extension TCPOptions {
       sackPermitted = true
     case (OptionKind.timestamps, 8) where timestamps == nil:
       timestamps = TimestampOption(value: bytes.uint32(at: offset), echo: bytes.uint32(at: offset &+ 4))
+    case (OptionKind.authentication, _):
+      takeAuthentication(bytes, at: offset, length: length)
     case (OptionKind.sack, 8...) where length % 8 == 0 && sackBlocks.isEmpty:
-      for block in 0..<length / 8 {
+      for block in 0..<min(length / 8, isAuthenticated ? 2 : SACKBlocks.limit) {
         sackBlocks.append(
           SACKBlock(
             left: SequenceNumber(bytes.uint32(at: offset &+ 8 &* block)),

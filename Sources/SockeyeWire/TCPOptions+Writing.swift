@@ -4,7 +4,7 @@ extension TCPOptions {
   /// Appends `encodedLength` bytes.
   ///
   /// On a SYN: MSS, SACK-permitted, timestamps, NOP, window scale. Else: NOP, NOP, timestamps, NOP, NOP,
-  /// SACK.
+  /// SACK. Authentication comes last (RFC 5925 §7.3).
   /// - Returns: the sum of the 32-bit words written, not folded.
   /// - Precondition: `out` has room for `encodedLength` bytes.
   @_lifetime(out: copy out)
@@ -24,8 +24,21 @@ extension TCPOptions {
     if let windowScale {
       sum = sum &+ TCPOptions.write(0x0103_0300 | UInt32(windowScale), into: &out)
     }
+    sum = sum &+ writeBlocks(into: &out)
+    guard let authentication else { return sum }
+    let identifiers = UInt32(authentication.keyID) << 8 | UInt32(authentication.nextKeyID)
+    let code = authentication.code
+    sum = sum &+ TCPOptions.write(0x1d10_0000 | identifiers, into: &out)
+    sum = sum &+ TCPOptions.write(UInt32(truncatingIfNeeded: code.high >> 32), into: &out)
+    sum = sum &+ TCPOptions.write(UInt32(truncatingIfNeeded: code.high), into: &out)
+    return sum &+ TCPOptions.write(code.low, into: &out)
+  }
+
+  @_lifetime(out: copy out)
+  private func writeBlocks(into out: inout OutputRawSpan) -> UInt64 {
     let blocks = writtenBlocks
-    guard blocks > 0 else { return sum }
+    guard blocks > 0 else { return 0 }
+    var sum: UInt64 = 0
     sum = sum &+ TCPOptions.write(0x0101_0500 | UInt32(truncatingIfNeeded: 2 &+ 8 &* blocks), into: &out)
     for index in 0..<blocks {
       let block = sackBlocks[index]

@@ -33,6 +33,7 @@ public struct TCPOptions: Equatable, Sendable {
   @inlinable static var hasSackPermitted: UInt8 { 4 }
   @inlinable static var hasTimestamps: UInt8 { 8 }
   @inlinable static var isMalformed: UInt8 { 16 }
+  @inlinable static var hasAuthentication: UInt8 { 32 }
 
   /// No options.
   @inlinable
@@ -101,7 +102,12 @@ public struct TCPOptions: Equatable, Sendable {
   /// Timestamps and nothing else, as on nearly every segment.
   @inlinable
   @inline(__always)
-  var isTimestampsAlone: Bool { present == Self.hasTimestamps && sackBlocks.isEmpty }
+  public var isTimestampsAlone: Bool { present == Self.hasTimestamps && sackBlocks.isEmpty }
+
+  /// No option that is known.
+  @inlinable
+  @inline(__always)
+  public var isEmpty: Bool { present == 0 && sackBlocks.isEmpty }
 
   /// The most that a TCP header can carry: a data offset of 15 words, less the fixed 20 bytes.
   @inlinable
@@ -117,6 +123,7 @@ public struct TCPOptions: Equatable, Sendable {
     var length = lengthBeforeBlocks
     let blocks = writtenBlocks
     if blocks > 0 { length &+= 4 &+ 8 &* blocks }
+    if isAuthenticated { length &+= AuthenticationOption.length }
     return length
   }
 
@@ -131,10 +138,11 @@ public struct TCPOptions: Equatable, Sendable {
     return length
   }
 
-  /// How many SACK blocks fit behind the other options.
-  @inlinable
+  /// How many SACK blocks fit beside the other options.
+  @usableFromInline
   var writtenBlocks: Int {
     if sackBlocks.isEmpty { return 0 }
-    return min(sackBlocks.count, (TCPOptions.maximumLength &- lengthBeforeBlocks &- 4) / 8)
+    let behind = isAuthenticated ? AuthenticationOption.length : 0
+    return min(sackBlocks.count, (TCPOptions.maximumLength &- lengthBeforeBlocks &- behind &- 4) / 8)
   }
 }

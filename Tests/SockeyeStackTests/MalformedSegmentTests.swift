@@ -15,7 +15,8 @@ import Testing
     let bystander = try Bystander(host, listener)
     let (id, peer) = try host.accepted(listener)
     var said = 0
-    for kind in UInt8(0)...255 where kind < 40 || kind > 250 {
+    // Authentication, kind 29, is another matter: what is wrong with it is not passed over.
+    for kind in UInt8(0)...255 where kind != 29 && (kind < 40 || kind > 250) {
       for length in Self.lengths {
         // Alone, and where only three, two or one of its octets are left before the end of the header.
         for options in [

@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test(.requirement("MUST-6"), arguments: [UInt8(6), 7, 9, 19, 28, 29, 30, 34, 69, 200, 253, 254, 255])
+  @Test(.requirement("MUST-6"), arguments: [UInt8(6), 7, 9, 19, 28, 30, 34, 69, 200, 253, 254, 255])
   func unknownOptionsAreSkippedByTheirLength(_ kind: UInt8) {
     for length in 2...20 {
       // A value that would be read as options, if it were not skipped.
