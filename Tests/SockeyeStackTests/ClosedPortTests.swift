@@ -86,7 +86,7 @@ import Testing
     let host = Host()
     _ = try host.stack.listen(on: ListenEndpoint(port: 80))
     let peer = Peer("10.0.0.2:5000", "\(destination):80", sequence: 1)
-    host.receive(peer.segment(flags))
+    for text in ["", "text"] { host.receive(peer.segment(flags, text)) }
     host.expectSilence()
     #expect(host.events().isEmpty)
   }
@@ -96,7 +96,7 @@ import Testing
     let host = Host()
     _ = try host.stack.listen(on: ListenEndpoint(port: 80))
     let peer = Peer("[fd00::2]:5000", "[\(destination)]:80", sequence: 1)
-    host.receive(peer.segment(flags))
+    for text in ["", "text"] { host.receive(peer.segment(flags, text)) }
     host.expectSilence()
   }
 
@@ -108,7 +108,7 @@ import Testing
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
     let peer = Peer("\(source):5000", "10.0.0.1:80", sequence: 1)
     let memory = host.stack.memoryUsed
-    host.receive(peer.segment(flags))
+    for text in ["", "text"] { host.receive(peer.segment(flags, text)) }
     host.expectSilence()
     #expect(host.stack.memoryUsed == memory)
     #expect(try host.stack.waitingCount(of: listener) == 0)
@@ -119,7 +119,7 @@ import Testing
     let host = Host()
     _ = try host.stack.listen(on: ListenEndpoint(port: 80))
     let peer = Peer("[\(source)]:5000", "[fd00::1]:80", sequence: 1)
-    host.receive(peer.segment(flags))
+    for text in ["", "text"] { host.receive(peer.segment(flags, text)) }
     host.expectSilence()
   }
 

@@ -10,15 +10,27 @@ import Testing
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
     let bystander = try Bystander(host, listener)
-    let (id, peer) = try host.accepted(listener)
+    // With window scaling, so that there is a megabyte to strew them over.
+    let peer = Peer("10.0.0.2:5000", "10.0.0.1:80", sequence: 1000)
+    var options = TCPOptions()
+    options.windowScale = 7
+    host.receive(peer.segment(.syn, options: options))
+    try peer.hear(host.segment())
+    host.receive(peer.segment(.ack))
+    let id = try #require(try host.stack.accept(listener))
+    // The window of a SYN is not scaled, that of the first ACK is.
+    host.receive(peer.segment([.ack, .psh], "?"))
+    _ = host.sent()
+    #expect(try host.read(id) == "?")
+    #expect(try host.stack.status(of: id).receiveWindow > 1_000_000)
     let before = host.stack.memoryUsed
     var random = SeededGenerator(seed: 36)
-    for _ in 0..<20_000 {
-      let place = Int.random(in: 1..<30_000, using: &random) * 2
+    for _ in 0..<(Flood.isBrief ? 20_000 : 500_000) {
+      let place = Int.random(in: 1..<500_000, using: &random) * 2
       host.receive(peer.stray([.ack, .psh], peer.sequence + place, peer.acknowledgment, [UInt8(ascii: "?")]))
       _ = host.sent()
     }
-    #expect(host.stack.memoryUsed - before <= 1 << 20)
+    #expect(host.stack.memoryUsed - before <= 2 << 20)
     #expect(try host.stack.readableCount(id) == 0)
     try bystander.expectService()
     // The stream goes on; what came ahead of it counts where it fits.
@@ -121,7 +133,7 @@ import Testing
     peer.sequence += 1
     _ = host.sent()
     let before = host.stack.memoryUsed
-    for number in 0..<10_000 {
+    for number in 0..<(Flood.isBrief ? 10_000 : 100_000) {
       host.receive(peer.raw(0x38, peer.sequence, peer.acknowledgment, urgent: UInt16(number % 65_000 + 2)))
       _ = host.sent()
     }
@@ -150,5 +162,26 @@ import Testing
     #expect(left >= 2 && left <= 5)
     #expect(try probes(1) <= left + 5)
     #expect(try probes(100) <= left + 5)
+  }
+
+  @Test(.requirement("A-46"))
+  func aWindowThatIsToggledMakesNoMoreThanTheRulesAllow() throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let (id, peer) = try host.accepted(listener)
+    host.receive(peer.segment(.ack, window: 0))
+    _ = try host.write(id, String(repeating: "x", count: 1000))
+    // A thousand times a second the window opens by one octet and shuts, and nothing is acknowledged.
+    var sent = 0
+    for _ in 0..<5000 {
+      host.receive(peer.segment(.ack, window: 1))
+      sent += host.sent().count
+      host.receive(peer.segment(.ack, window: 0))
+      sent += host.wait(.milliseconds(2)).count
+    }
+    // RFC 9293 §3.8.6.1 and §3.8.6.2.1: a probe each RTO, or a small segment each 0.1 s.
+    #expect(sent <= 100, "\(sent) segments in ten seconds")
+    host.receive(peer.segment(.ack, window: 65_535))
+    #expect(host.sent().map(\.text.count) == [536], "a full segment, as soon as it may")
   }
 }

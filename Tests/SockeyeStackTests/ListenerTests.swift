@@ -202,6 +202,80 @@ import Testing
     #expect(try host.segment().tcp?.flags == [.syn, .ack])
   }
 
+  @Test(.requirement("A-32"))
+  func oneForgedSynBringsFewOctetsAndAResetStopsThem() throws {
+    for resets in [false, true] {
+      let host = Host()
+      _ = try host.stack.listen(on: ListenEndpoint(port: 80))
+      let victim = Peer("10.0.0.2:5000", "10.0.0.1:80", sequence: 1)
+      let forged = victim.segment(.syn)
+      host.receive(forged)
+      try victim.hear(host.segment())
+      // The victim knows of no connection and says so, or is not there.
+      if resets { host.receive(victim.stray(.rst, victim.sequence)) }
+      let copies = host.wait(.minutes(5))
+      #expect(resets ? copies.isEmpty : copies.count <= 9)
+      let octets = copies.reduce(0) { $0 + $1.bytes.count }
+      #expect(octets <= 12 * forged.count, "\(octets) for \(forged.count)")
+      #expect(copies.allSatisfy { $0.text.isEmpty })
+    }
+  }
+
+  /// RFC 4987 §3: a record for each SYN, small, found by a keyed hash, and its SYN,ACK sent again until it is answered.
+  @Test(.requirement("4987-2"))
+  func aSynIsKeptInASmallRecordThatAnswersAgain() throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80), backlog: 10)
+    let before = host.stack.memoryUsed
+    let peers = (1...100).map { Peer("10.0.0.2:\($0)", "10.0.0.1:80", sequence: 1) }
+    for peer in peers {
+      host.receive(peer.segment(.syn))
+      try peer.hear(host.segment())
+    }
+    #expect(host.stack.occupancy.handshakes == 100 && host.stack.occupancy.connections == 0)
+    #expect(host.stack.memoryUsed - before <= 100 * 768)
+    #expect(host.wait(.milliseconds(1100)).count == 100, "each SYN,ACK again")
+    for peer in peers.prefix(10) { host.receive(peer.segment(.ack)) }
+    #expect(try host.stack.waitingCount(of: listener) == 10 && host.stack.occupancy.handshakes == 90)
+  }
+
+  @Test(.requirement("A-43"))
+  func aThousandClientsWaitTheirTurnAndAllAreServed() throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80), backlog: 16)
+    var clients: [Int: Peer] = [:]
+    for number in 0..<1000 { clients[number] = Peer("10.0.0.2:\(2000 + number)", "10.0.0.1:80", sequence: 1) }
+    var served: Set<UInt16> = []
+    // All of them try, again and again, as clients do; for the first three rounds nobody accepts.
+    for round in 0..<80 where served.count < 1000 {
+      for client in clients.values where !served.contains(client.remote.port) {
+        if client.acknowledgment == SequenceNumber(0) {
+          host.receive(client.stray(.syn, SequenceNumber(1)))
+        } else {
+          host.receive(client.stray([.ack, .psh], SequenceNumber(2), client.acknowledgment, [1]))
+        }
+        for packet in host.sent() {
+          let header = try #require(packet.tcp)
+          #expect(!header.flags.contains(.rst))
+          if header.flags == [.syn, .ack] {
+            for other in clients.values where other.remote.port == header.destinationPort {
+              try other.hear(packet)
+            }
+          }
+        }
+        #expect(try host.stack.waitingCount(of: listener) <= 16)
+        if round >= 3 {
+          while let id = try host.stack.accept(listener) {
+            served.insert(try host.stack.endpoints(of: id).remote.port)
+          }
+        }
+      }
+      host.wait(.milliseconds(10))
+      if round < 3 { #expect(served.isEmpty) }
+    }
+    #expect(served.count == 1000)
+  }
+
   @Test(.requirement("A-43"))
   func whenNobodyAcceptsTheLastSegmentIsIgnored() throws {
     let host = Host()

@@ -121,7 +121,7 @@ import Testing
     let base = receiver.inOrder
     let before = receiver.host.stack.memoryUsed
     var random = SeededGenerator(seed: 11_477)
-    for round in 0..<4000 {
+    for round in 0..<(Flood.isBrief ? 4000 : 100_000) {
       // Every other eight octets, in patterns that join and split.
       let blocks = (0..<4).map { _ in
         let left = 8 * Int.random(in: 1..<800, using: &random)

@@ -6,7 +6,7 @@ import SockeyeWire
 import Synchronization
 import Testing
 
-@Suite(.pastZero) struct HandshakeTests {
+@Suite(.pastZero, .requirement("A-28")) struct HandshakeTests {
   @Test(.requirement("X-01", "S-06", "S-42", "U-01"))
   func passiveOpen() {
     let talk = Conversation()

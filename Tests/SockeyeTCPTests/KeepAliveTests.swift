@@ -7,7 +7,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite struct KeepAliveTests {
+@Suite(.pastZero, .requirement("A-28")) struct KeepAliveTests {
   private func idle(_ keepAlive: KeepAlive?, _ version: IPVersion = .v4) -> Conversation {
     var tcp = TCPConfiguration()
     tcp.keepAlive = keepAlive

@@ -8,7 +8,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite struct RetransmissionTests {
+@Suite(.pastZero, .requirement("A-28")) struct RetransmissionTests {
   /// Without a floor, so that what the samples make of the RTO is seen. The peer's answer to the SYN takes 200 ms.
   private func measured(_ options: TCPOptions = .synchronize()) -> Conversation {
     var tcp = TCPConfiguration()

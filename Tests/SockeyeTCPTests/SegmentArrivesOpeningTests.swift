@@ -6,7 +6,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite(.pastZero) struct SegmentArrivesOpeningTests {
+@Suite(.pastZero, .requirement("A-28")) struct SegmentArrivesOpeningTests {
   // MARK: SYN-SENT
 
   @Test(.requirement("S-08", "R-02", "X-03"), arguments: ["S.", ".", "P.", "F.", "SF."])

@@ -7,7 +7,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite(.pastZero) struct SegmentArrivesResetTests {
+@Suite(.pastZero, .requirement("A-28")) struct SegmentArrivesResetTests {
   static let open = Situation.of(.established, .finWait1, .finWait2, .closeWait)
 
   @Test(.requirement("S-30", "S-34", "R-06"), arguments: open, ["R", "R.", "FR.", "SR", "RU"])
@@ -67,6 +67,22 @@ import Testing
       talk.expectState(situation.state)
     }
     talk.expectNoEvents()
+  }
+
+  @Test(.requirement("A-01", "5961-1"), arguments: Situation.of(.established, .finWait1, .finWait2))
+  func ofAllNumbersOnlyTheNextResets(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    for (sequence, isInside) in [
+      (at.receiveNext - 1, false), (at.receiveNext + 1, true), (at.receiveEdge - 1, true),
+      (at.receiveEdge, false), (at.receiveNext + 1 << 31, false),
+    ] {
+      talk.receive("R", seq: sequence)
+      if isInside { talk.expectAcknowledgment(at) } else { talk.expectSilence() }
+      talk.expectState(situation.state)
+    }
+    talk.receive("R", seq: at.receiveNext)
+    talk.expectNothing(for: .minutes(10))
+    talk.expectClosed(.reset)
   }
 
   @Test(.requirement("S-31"))

@@ -6,7 +6,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite(.pastZero) struct SegmentArrivesTextTests {
+@Suite(.pastZero, .requirement("A-28")) struct SegmentArrivesTextTests {
   static let receiving = Situation.of(.established, .finWait1, .finWait2)
   static let finished = Situation.of(.closeWait, .closing, .lastAck, .timeWait)
 

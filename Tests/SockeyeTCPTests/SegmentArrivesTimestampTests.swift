@@ -6,7 +6,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite(.pastZero) struct SegmentArrivesTimestampTests {
+@Suite(.pastZero, .requirement("A-28")) struct SegmentArrivesTimestampTests {
   static let options = TCPOptions.synchronize(timestamp: 5_000)
 
   static func standing(in situation: Situation) -> (Conversation, Numbers) {

@@ -7,7 +7,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite struct SillyWindowTests {
+@Suite(.pastZero, .requirement("A-28")) struct SillyWindowTests {
   // MARK: The sender
 
   @Test(.requirement("MUST-38"), arguments: [IPVersion.v4, .v6])

@@ -14,7 +14,7 @@ import Testing
     return talk
   }
 
-  @Test(.requirement("MUST-30", "MUST-62"), arguments: [false, true])
+  @Test(.requirement("MUST-30", "MUST-62", "6093-1", "6093-3"), arguments: [false, true])
   func thePointerNamesTheOctetAfterTheUrgentOnes(_ wraps: Bool) throws {
     let talk = established(wraps)
     let id = try talk.need()
@@ -56,7 +56,7 @@ import Testing
     talk.expect("PU.", seq: 2921, length: 1080, up: 1080, after: .seconds(1))
   }
 
-  @Test(.requirement("MUST-31"))
+  @Test(.requirement("MUST-31", "6093-1", "6093-2"))
   func urgentTextMayBeOfAnyLength() {
     let talk = established()
     talk.receive("U.", seq: 1, ack: 1, length: 1000, up: 65_535)
@@ -84,6 +84,19 @@ import Testing
     #expect(talk.read(1).count == 1)
     #expect(talk.status?.urgentAhead == 0)
     #expect(talk.status?.readable == 465)
+  }
+
+  /// A middlebox clears the bit and the pointer: the text is the same, in line, and nothing waits for the mark.
+  @Test(.requirement("6093-1", "6093-2"))
+  func textArrivesWholeWhereTheMarkIsTakenAway() {
+    let talk = established()
+    talk.receive("PU.", seq: 1, ack: 1, length: 5, up: 3)
+    talk.receive("P.", seq: 6, ack: 1, length: 5)
+    #expect(talk.read() == Conversation.text(at: 1, 10), "urgent octets stay where they were written")
+    #expect(talk.status?.urgentAhead == 0)
+    talk.write(3, urgent: true)
+    talk.receive(".", seq: 11, ack: 4)
+    #expect(talk.status?.outstanding == 0)
   }
 
   @Test(.requirement("MUST-31"))

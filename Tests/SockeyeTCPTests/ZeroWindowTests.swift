@@ -7,7 +7,7 @@ import SockeyeTestSupport
 import SockeyeWire
 import Testing
 
-@Suite struct ZeroWindowTests {
+@Suite(.pastZero, .requirement("A-28")) struct ZeroWindowTests {
   @Test(.requirement("MUST-36"), arguments: [IPVersion.v4, .v6])
   func aClosedWindowIsProbed(_ version: IPVersion) {
     let talk = Conversation(version)
