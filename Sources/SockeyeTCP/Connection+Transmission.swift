@@ -118,7 +118,9 @@ extension Connection {
 
   /// The first segment that RACK found lost, as far as the windows allow.
   borrowing func planRepair(at now: Instant) -> SegmentPlan? {
-    guard paceAllows(at: now), let lost = scoreboard.log.firstLost(limit: payloadRoom(at: now)) else {
+    guard !recovery.holdsCopies, paceAllows(at: now),
+      let lost = scoreboard.log.firstLost(limit: payloadRoom(at: now))
+    else {
       return nil
     }
     let from = scoreboard.log.start + lost.lowerBound

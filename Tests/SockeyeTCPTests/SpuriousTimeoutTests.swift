@@ -8,9 +8,10 @@ import Testing
 
 @Suite struct SpuriousTimeoutTests {
   /// A connection over a path of 100 ms on which ten segments of 1000 octets have left, and the timer has run out.
-  private func timedOut(sack: Bool, written: Int = 30_000) -> Conversation {
+  private func timedOut(sack: Bool, written: Int = 30_000, isPaced: Bool = false) -> Conversation {
     var tcp = TCPConfiguration()
     tcp.congestionControl = .newReno
+    tcp.pacing = isPaced
     let talk = Conversation(tcp: tcp)
     talk.listen()
     talk.receive("S", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: sack))
@@ -19,8 +20,9 @@ import Testing
     talk.receive(".", seq: 1, ack: 1)
     talk.accept()
     talk.write(written)
-    // A tail-loss probe beyond the window belongs to SACK.
+    if isPaced { talk.advance(.milliseconds(100)) }
     #expect(talk.takeSent().count == 10)
+    // A tail-loss probe beyond the window belongs to SACK.
     if sack {
       talk.advance(.milliseconds(200))
       #expect(talk.takeSent().count == 1)
@@ -164,6 +166,19 @@ import Testing
     expectUndone(talk)
     // The path is slower than was thought.
     #expect((talk.status?.smoothedRoundTrip ?? .zero) > (before ?? .zero))
+  }
+
+  /// With a pace, too, two new segments leave and no copy.
+  @Test(.requirement("5682-5"))
+  func theNewSegmentsKeepThePace() {
+    let talk = timedOut(sack: true, isPaced: true)
+    acknowledge(talk, 1, holding: 1001..<2001)
+    talk.expectNothing(for: .milliseconds(10))
+    acknowledge(talk, 2001)
+    talk.expect(".", seq: 11_001, length: 1000, within: .seconds(1))
+    talk.expect(".", seq: 12_001, length: 1000, within: .seconds(1))
+    acknowledge(talk, 2001, holding: 3001..<4001)
+    expectUndone(talk)
   }
 
   @Test(.requirement("5682-5"))
