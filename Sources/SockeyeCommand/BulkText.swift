@@ -59,6 +59,7 @@ enum BulkText {
     add("corrupted", configuration.corruption)
     if configuration.jitter > .zero { parts.append("jitter \(QuantityText.time(configuration.jitter))") }
     if configuration.marksCongestion { parts.append("ECN marks") }
+    if !configuration.isPaced { parts.append("not paced") }
     parts.append("seed \(configuration.seed)")
     return parts.joined(separator: ", ")
   }
@@ -171,6 +172,7 @@ enum BulkText {
     bytes.appendJSON("corrupt", billionths: configuration.corruption.billionths)
     bytes.appendJSON("jitter", UInt64(configuration.jitter.nanoseconds))
     bytes.appendJSON("ecn", configuration.marksCongestion)
+    bytes.appendJSON("paced", configuration.isPaced)
     bytes.appendJSON("seed", configuration.seed)
   }
 

@@ -94,6 +94,11 @@ struct SimulateBulk: ParsableCommand {
   @Flag(help: "Mark ECN-capable packets when half of the queue is in use.")
   var ecn = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Spread segments over the round trip. Without, newreno and cubic send them in bursts, as ACKs come.")
+  var pacing = true
+
   @Option(
     help: ArgumentHelp(
       "How many transfers share the link, and their algorithms in turn.", valueName: "n[,algorithm]…"),
@@ -140,6 +145,7 @@ struct SimulateBulk: ParsableCommand {
     result.corruption = corrupt
     result.jitter = jitter
     result.marksCongestion = ecn
+    result.isPaced = pacing
     result.seed = seed
     return result
   }

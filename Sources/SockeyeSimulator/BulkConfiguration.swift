@@ -38,6 +38,8 @@ public struct BulkConfiguration: Sendable, Equatable {
   public var reverseLoss: Probability = .never
   /// Whether packets that know congestion notification are marked when half the queue is in use.
   public var marksCongestion = false
+  /// Senders spread their segments over the round trip. BBR does so anyway.
+  public var isPaced = true
   /// Of the hosts' keys and of all that goes wrong.
   public var seed: UInt64 = 1
   /// Virtual time after which the run is given up.
@@ -119,6 +121,7 @@ public struct BulkConfiguration: Sendable, Equatable {
     tcp.sendBufferCapacity = bufferCapacity
     tcp.receiveBufferCapacity = bufferCapacity
     tcp.congestionControl = algorithm
+    tcp.pacing = isPaced
     if marksCongestion { tcp.explicitCongestionNotification = .requested }
     return tcp
   }

@@ -73,9 +73,13 @@ extension BBR {
 
   private mutating func lowerShortTerm(_ window: CongestionWindow) {
     let bandwidth = bandwidthShortTerm ?? bandwidths.maximum
-    bandwidthShortTerm = max(latest.bandwidth, bandwidth * UInt64(Tuning.beta) / 100)
+    // What was delivered was paced a little below the estimate; that is our doing and not the path's.
+    let measured = latest.bandwidth * 100 / UInt64(100 - Tuning.pacingMargin)
+    bandwidthShortTerm = max(measured, bandwidth * UInt64(Tuning.beta) / 100)
     let flight = flightShortTerm ?? window.size
-    flightShortTerm = max(latest.flight, Self.percent(Tuning.beta, of: flight))
+    // As much was in flight as was delivered, and what was lost: up to the threshold that is no reason to send less.
+    let carried = Int(clamping: Int64(latest.flight) * 100 / Int64(100 - Tuning.lossThreshold))
+    flightShortTerm = max(carried, Self.percent(Tuning.beta, of: flight))
   }
 
   mutating func forgetShortTerm() {

@@ -161,6 +161,34 @@ import Testing
     #expect(report.goodput < 9_660_000)
   }
 
+  @Test(arguments: [(20, 20), (50, 10), (100, 10)])
+  func twoCubicFlowsShareEvenly(milliseconds: Int, megabits: Int) {
+    let report = BulkSimulation.run(
+      configuration(UInt64(megabits) * 500_000) {
+        $0.flows = [.cubic, .cubic]
+        $0.bitsPerSecond = UInt64(megabits) * 1_000_000
+        $0.roundTrip = .milliseconds(milliseconds)
+      })
+    #expect(report.failure == nil && report.timeouts == 0)
+    #expect(report.fairness >= 980_000)
+  }
+
+  /// A queue of one bandwidth-delay product: the first slow start ends with less lost than half of the window, which is
+  /// what path and queue hold and what is lost. Doubling to the end would lose as much as they hold.
+  @Test(arguments: [true, false])
+  func slowStartDoesNotOvershootByHalfAWindow(isPaced: Bool) {
+    let report = BulkSimulation.run(
+      configuration(4_000_000) {
+        $0.bitsPerSecond = 20_000_000
+        $0.roundTrip = .milliseconds(100)
+        $0.isPaced = isPaced
+      })
+    let capacity = UInt64(2 * report.configuration.bandwidthDelayProduct / 1500)
+    let lost = report.dataLink.queueDrops
+    #expect(report.failure == nil && report.timeouts == 0)
+    #expect(lost < (capacity + lost) / 2)
+  }
+
   @Test func theQueueIsWhatWasAskedFor() {
     #expect(configuration().bandwidthDelayProduct == 250_000)
     #expect(configuration().queueLimit == .bytes(250_000))
