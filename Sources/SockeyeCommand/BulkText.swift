@@ -149,7 +149,9 @@ enum BulkText {
     }
     bytes.closeJSON()
     bytes.openJSONArray("flows")
-    for flow in report.flows { append(flow, to: &bytes) }
+    for (flow, together) in zip(report.flows, report.deliveredTogether) {
+      append(flow, deliveredTogether: together, to: &bytes)
+    }
     bytes.closeJSONArray()
     bytes.closeJSON()
     bytes.append(0x0A)
@@ -192,11 +194,14 @@ enum BulkText {
     bytes.closeJSON()
   }
 
-  private static func append(_ flow: BulkFlowReport, to bytes: inout [UInt8]) {
+  private static func append(
+    _ flow: BulkFlowReport, deliveredTogether: UInt64, to bytes: inout [UInt8]
+  ) {
     bytes.openJSON()
     bytes.appendJSON("congestion", flow.algorithm.name)
     bytes.appendJSON("elapsed", UInt64(flow.elapsed.nanoseconds))
     bytes.appendJSON("delivered", flow.delivered)
+    bytes.appendJSON("delivered-together", deliveredTogether)
     bytes.appendJSON("goodput", flow.goodput)
     bytes.appendJSON("segments", flow.segments)
     bytes.appendJSON("retransmitted", flow.retransmitted)

@@ -96,7 +96,8 @@ struct SimulateBulk: ParsableCommand {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Spread segments over the round trip. Without, newreno and cubic send them in bursts, as ACKs come.")
+    help: "Spread segments over the round trip. Without, newreno and cubic send them in bursts, as ACKs come."
+  )
   var pacing = true
 
   @Option(
