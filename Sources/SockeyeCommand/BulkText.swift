@@ -93,6 +93,7 @@ enum BulkText {
     func add(_ count: UInt64, _ name: String) {
       if count > 0 { parts.append("\(QuantityText.count(count)) \(name)") }
     }
+    add(data.tooLarge, "too large for the path")
     add(data.reordered, "reordered")
     add(data.duplicated, "duplicated")
     add(data.corrupted, "corrupted")
@@ -173,6 +174,7 @@ enum BulkText {
     bytes.appendJSON("duplicate", billionths: configuration.duplication.billionths)
     bytes.appendJSON("corrupt", billionths: configuration.corruption.billionths)
     bytes.appendJSON("jitter", UInt64(configuration.jitter.nanoseconds))
+    if let unit = configuration.pathMTU { bytes.appendJSON("path-mtu", unit) }
     bytes.appendJSON("ecn", configuration.marksCongestion)
     bytes.appendJSON("paced", configuration.isPaced)
     bytes.appendJSON("seed", configuration.seed)
@@ -184,6 +186,7 @@ enum BulkText {
     bytes.appendJSON("arrived", link.arrived)
     bytes.appendJSON("lost", link.lost)
     bytes.appendJSON("queue-drops", link.queueDrops)
+    bytes.appendJSON("too-large", link.tooLarge)
     bytes.appendJSON("reordered", link.reordered)
     bytes.appendJSON("duplicated", link.duplicated)
     bytes.appendJSON("corrupted", link.corrupted)

@@ -91,6 +91,12 @@ struct SimulateBulk: ParsableCommand {
     transform: Arguments.time)
   var jitter: Interval = .zero
 
+  @Option(
+    help: ArgumentHelp(
+      "Packets larger than this vanish without a word, as where ICMP is filtered.", valueName: "bytes"),
+    transform: Arguments.mtu)
+  var pathMTU: Int?
+
   @Flag(help: "Mark ECN-capable packets when half of the queue is in use.")
   var ecn = false
 
@@ -145,6 +151,7 @@ struct SimulateBulk: ParsableCommand {
     result.duplication = duplicate
     result.corruption = corrupt
     result.jitter = jitter
+    result.pathMTU = pathMTU
     result.marksCongestion = ecn
     result.isPaced = pacing
     result.seed = seed

@@ -34,6 +34,9 @@ public struct BulkConfiguration: Sendable, Equatable {
   public var duplication: Probability = .never
   public var corruption: Probability = .never
   public var jitter: Interval = .zero
+  /// Octets of the largest packet that the path takes; larger ones vanish without a word. Nil: all pass. The hosts' links
+  /// take 1500.
+  public var pathMTU: Int? = nil
   /// Acknowledgments lost.
   public var reverseLoss: Probability = .never
   /// Whether packets that know congestion notification are marked when half the queue is in use.
@@ -95,6 +98,7 @@ public struct BulkConfiguration: Sendable, Equatable {
     link.duplication = duplication
     link.corruption = corruption
     link.jitter = jitter
+    link.maximumPacket = pathMTU
     return link
   }
 
@@ -104,6 +108,7 @@ public struct BulkConfiguration: Sendable, Equatable {
     link.bitsPerSecond = bitsPerSecond
     link.queueLimit = queueLimit
     link.loss = reverseLoss
+    link.maximumPacket = pathMTU
     return link
   }
 

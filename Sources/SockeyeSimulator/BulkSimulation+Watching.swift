@@ -49,6 +49,7 @@ extension BulkSimulation {
       switch verdict {
       case .dropped(.queueFull): "dropped by a full queue"
       case .dropped(.loss): "lost on the way"
+      case .dropped(.tooLarge): "too large for the path"
       case .taken(_, isCorrupted: true): "a bit of it is changed on the way"
       case .taken(let arrivals, isCorrupted: false): arrivals > 1 ? "arrives twice" : ""
       }

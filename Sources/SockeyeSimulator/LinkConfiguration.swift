@@ -48,6 +48,9 @@ public struct LinkConfiguration: Sendable, Equatable {
   /// A packet of a transport that knows congestion notification gets the CE mark when more than this waits before it
   /// (RFC 3168 §5); nil: none does.
   public var markThreshold: QueueLimit? = nil
+  /// Octets of the largest packet that gets through, IP header included; larger ones vanish without a word, as behind a
+  /// router whose "packet too big" messages are filtered. Nil: packets of any length do.
+  public var maximumPacket: Int? = nil
   /// Packets lost on the wire.
   public var loss: Probability = .never
   /// Packets that arrive twice, the copy right behind the packet.

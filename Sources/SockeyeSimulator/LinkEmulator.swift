@@ -9,6 +9,8 @@ public enum LinkDropCause: UInt8, Sendable {
   case queueFull
   /// It got lost on the wire.
   case loss
+  /// It was larger than what the link takes.
+  case tooLarge
 }
 
 /// What becomes of a packet that was given to a link.
@@ -39,6 +41,9 @@ public struct LinkArrival: Sendable, Equatable {
 public struct LinkEmulator: Sendable {
   public let configuration: LinkConfiguration
   public private(set) var statistics = LinkStatistics()
+  /// Octets of the largest packet that gets through from now on (`LinkConfiguration.maximumPacket`). May be set at any
+  /// time, for paths change while connections live.
+  public var maximumPacket: Int?
   private var queue: TransmissionQueue
   private var onTheWire = EventQueue<LinkArrival>()
   private var latestArrival = Instant.zero
@@ -54,6 +59,7 @@ public struct LinkEmulator: Sendable {
   ///   - seed: of all that is left to chance.
   public init(_ configuration: LinkConfiguration, seed: UInt64) {
     self.configuration = configuration
+    maximumPacket = configuration.maximumPacket
     queue = TransmissionQueue(bitsPerSecond: configuration.bitsPerSecond)
     var seeds = SeededGenerator(seed: seed)
     lossDice = FaultDice(configuration.loss, seed: seeds.next())
@@ -94,6 +100,10 @@ public struct LinkEmulator: Sendable {
   private mutating func travel(
     _ ticket: Int, length: Int, isMarked: Bool, from departure: Instant
   ) -> LinkVerdict {
+    if let maximumPacket, length > maximumPacket {
+      statistics.tooLarge += 1
+      return .dropped(.tooLarge)
+    }
     if lossDice.strikes() {
       statistics.lost += 1
       return .dropped(.loss)

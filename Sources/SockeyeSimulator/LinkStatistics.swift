@@ -14,6 +14,8 @@ public struct LinkStatistics: Sendable, Equatable {
   public internal(set) var queueDrops: UInt64 = 0
   /// Packets lost on the wire.
   public internal(set) var lost: UInt64 = 0
+  /// Packets larger than what the link takes.
+  public internal(set) var tooLarge: UInt64 = 0
   public internal(set) var duplicated: UInt64 = 0
   public internal(set) var corrupted: UInt64 = 0
   public internal(set) var reordered: UInt64 = 0

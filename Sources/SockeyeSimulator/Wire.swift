@@ -23,6 +23,8 @@ public struct Wire: Sendable {
   public var faults: [WireFault] = []
   /// How many of a million packets are lost at random. The same seed loses the same packets.
   public var lossPerMillion: UInt32 = 0
+  /// Octets of the largest packet that gets through; larger ones vanish without a word. Nil: packets of any length do.
+  public var maximumPacket: Int?
   private var generator: SeededGenerator
 
   /// A wire without faults.
@@ -53,6 +55,7 @@ public struct Wire: Sendable {
       case .corrupt(let fromEnd): verdict.corrupted = max(length - fromEnd, 0)
       }
     }
+    if let maximumPacket, length > maximumPacket { verdict.isLost = true }
     // Drawn only when asked for, so that a world without random loss is the same whatever its seed.
     if lossPerMillion > 0, UInt32.random(in: 0..<1_000_000, using: &generator) < lossPerMillion {
       verdict.isLost = true

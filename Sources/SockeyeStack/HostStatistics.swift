@@ -52,6 +52,8 @@ public struct HostStatistics: Sendable, Equatable {
     public var retransmissionTimeouts: UInt64 = 0
     /// Tail-loss probes (RFC 8985 §7).
     public var tailLossProbesSent: UInt64 = 0
+    /// Segments larger than the others, to find out what a path takes (RFC 4821).
+    public var pathProbesSent: UInt64 = 0
     /// Probes of closed windows (RFC 9293 §3.8.6.1).
     public var windowProbesSent: UInt64 = 0
     /// Probes of silent peers (RFC 9293 §3.8.4).

@@ -4,14 +4,36 @@
 import SockeyeBytes
 import SockeyeWire
 
+/// What is known of one path.
+struct PathFinding: Equatable {
+  /// Octets.
+  let unit: Int
+  /// Probing has come to this size: it passes. Otherwise a message said that no more does.
+  let isProbed: Bool
+  /// More was tried and did not pass.
+  let isFinal: Bool
+}
+
 /// The MTUs of paths by destination, bounded in number (RFC 1191 §6.2, RFC 8201 §5.2).
 struct PathTable: ~Copyable {
   private struct Entry {
     let address: IPAddress
     /// Octets.
     var unit: Int
+    /// Probing has come to this size: it passes. Otherwise a message said that no more does.
+    var isProbed: Bool
+    /// More was tried and did not pass.
+    var isFinal: Bool
     /// From when on more may be tried.
     var expiry: Instant
+
+    init(address: IPAddress, _ finding: PathFinding, expiry: Instant) {
+      self.address = address
+      unit = finding.unit
+      isProbed = finding.isProbed
+      isFinal = finding.isFinal
+      self.expiry = expiry
+    }
   }
 
   private var entries: Slab<Entry>
@@ -40,24 +62,44 @@ struct PathTable: ~Copyable {
     return entries[key].unit
   }
 
-  /// Whether more than was learnt may be tried towards an address again.
-  func isExpired(_ address: IPAddress, at now: Instant) -> Bool {
-    guard let key = find(address) else { return false }
-    return entries[key].expiry <= now
+  /// What is known of the path to an address now.
+  func finding(for address: IPAddress, at now: Instant) -> PathFinding? {
+    guard !isEmpty, let key = find(address), entries[key].expiry > now else { return nil }
+    return PathFinding(
+      unit: entries[key].unit, isProbed: entries[key].isProbed, isFinal: entries[key].isFinal)
+  }
+
+  /// What was known of the path to an address until it grew old.
+  func expiredFinding(for address: IPAddress, at now: Instant) -> PathFinding? {
+    guard let key = find(address), entries[key].expiry <= now else { return nil }
+    return PathFinding(
+      unit: entries[key].unit, isProbed: entries[key].isProbed, isFinal: entries[key].isFinal)
   }
 
   /// The path to an address was found to take no more than `unit` octets. What would be more than is known already says
   /// nothing (RFC 1191 §3). When the table is full, what is nearest to its end is forgotten.
   mutating func learn(_ unit: Int, for address: IPAddress, at now: Instant) {
+    if let key = find(address), unit > entries[key].unit, entries[key].expiry > now { return }
+    enter(PathFinding(unit: unit, isProbed: false, isFinal: true), for: address, at: now)
+  }
+
+  /// Probing has shown that the path to an address takes packets of `unit` octets (RFC 4821 §5.2).
+  /// - Parameter isFinal: more was tried and did not pass.
+  mutating func found(_ unit: Int, isFinal: Bool, for address: IPAddress, at now: Instant) {
+    enter(PathFinding(unit: unit, isProbed: true, isFinal: isFinal), for: address, at: now)
+  }
+
+  private mutating func enter(_ finding: PathFinding, for address: IPAddress, at now: Instant) {
     if let key = find(address) {
-      guard unit <= entries[key].unit || entries[key].expiry <= now else { return }
-      entries[key].unit = unit
+      entries[key].unit = finding.unit
+      entries[key].isProbed = finding.isProbed
+      entries[key].isFinal = finding.isFinal
       entries[key].expiry = now + lifetime
       return expiries.set(key.index, now + lifetime)
     }
     if entries.count >= entries.limit, let earliest = expiries.earliest { forget(earliest.id) }
     let expiry = now + lifetime
-    guard let key = entries.insert(Entry(address: address, unit: unit, expiry: expiry)) else { return }
+    guard let key = entries.insert(Entry(address: address, finding, expiry: expiry)) else { return }
     index.insert(key.index, hash: hash(of: address))
     expiries.set(key.index, expiry)
   }
@@ -65,8 +107,18 @@ struct PathTable: ~Copyable {
   /// When the next expires; nil when there is none.
   var nextExpiry: Instant? { expiries.earliest?.deadline }
 
+  /// Forgets what is too old. What was found by probing is a start for others for as long again, who then look for more:
+  /// a path that dropped large packets without a word most likely still does.
   mutating func forgetExpired(at now: Instant) {
-    while let earliest = expiries.earliest, earliest.deadline <= now { forget(earliest.id) }
+    while let earliest = expiries.earliest, earliest.deadline <= now {
+      if let key = entries.key(at: earliest.id), entries[key].isProbed, entries[key].isFinal {
+        entries[key].isFinal = false
+        entries[key].expiry = now + lifetime
+        expiries.set(key.index, now + lifetime)
+      } else {
+        forget(earliest.id)
+      }
+    }
   }
 
   private mutating func forget(_ number: UInt32) {

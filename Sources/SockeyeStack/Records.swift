@@ -84,7 +84,7 @@ struct ConnectionRecord: ~Copyable {
   var reportsSoftErrors = true
   /// Whether the four-tuple still leads here.
   var isIndexed = true
-  /// Largest packet that is sent, octets.
+  /// Largest packet that may be sent, octets; less is sent while the connection looks for what its path takes.
   var pathMTU: Int
   /// Octets counted against the host's budget.
   var charged = 0
@@ -115,9 +115,12 @@ struct ConnectionRecord: ~Copyable {
   @inline(__always)
   mutating func gather() -> ConnectionChange {
     let (notices, transitions, buffered) = connection.takeNews()
+    // What is known of the path is the host's affair and no news for a user.
+    let news = notices.subtracting(.pathMTU)
     let change = ConnectionChange(
-      transitions: transitions, hasNews: !notices.isEmpty, octets: buffered - charged)
-    news.formUnion(notices)
+      transitions: transitions, hasNews: !news.isEmpty, octets: buffered - charged,
+      foundPathMTU: notices.contains(.pathMTU))
+    self.news.formUnion(news)
     charged = buffered
     return change
   }
@@ -132,6 +135,8 @@ struct ConnectionChange {
   let hasNews: Bool
   /// By how much its buffers have grown.
   let octets: Int
+  /// Probing has told what its path takes.
+  let foundPathMTU: Bool
 }
 
 /// TIME-WAIT.

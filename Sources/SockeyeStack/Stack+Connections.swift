@@ -40,6 +40,7 @@ extension Stack {
     }
     if observing { observe(change, of: key) }
     if change.hasNews { connectionNews.append(key.index) }
+    if change.foundPathMTU { pathMTUFound(by: key) }
     if !change.transitions.isEmpty { stateChanged(key) }
   }
 

@@ -122,14 +122,15 @@ extension Stack {
     // RFC 9293 §3.10.1: TIME-WAIT counts as a connection that exists.
     guard flow(tuple) == nil else { throw .connectionExists(tuple) }
     guard budget.hasRoom(ConnectionRecord.footprint) else { throw .noMemory(budget: budget.limit) }
-    let unit = pathMTU(towards: remote.address, over: link)
+    let path = pathForConnection(towards: remote.address, over: link)
     let authenticator = newAuthenticator(for: tuple)
     if authenticator == nil, settings.requiresAuthentication { throw .noKeys(for: remote) }
     var parameters = OpenParameters(
       configuration: settings, version: tuple.version,
       initialSequence: initialSequences.initialSequence(for: tuple, at: now),
-      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: unit,
+      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: path.limit,
       receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+    parameters.provenPathMTU = path.proven
     if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
     authenticator?.begin(at: parameters.initialSequence)
     let envelope = Envelope(
@@ -139,7 +140,7 @@ extension Stack {
       let key = connections.insert(
         ConnectionRecord(
           connection: Connection(opening: parameters, at: now), envelope: envelope, ownership: .user,
-          pathMTU: unit, authenticator: authenticator))
+          pathMTU: path.limit, authenticator: authenticator))
     else { throw .tooMany(.connections, limit: connections.limit) }
     timersBefore = ArmedTimers()
     begin(key)

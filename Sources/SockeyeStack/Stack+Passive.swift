@@ -68,7 +68,7 @@ extension Stack {
     _ connection: consuming Connection, _ envelope: Envelope, _ authenticator: SegmentAuthenticator?,
     at listener: ListenerKey, _ header: TCPHeader, _ payload: RawSpan
   ) {
-    let unit = pathMTU(towards: envelope.tuple.remote.address, over: envelope.link)
+    let unit = pathForConnection(towards: envelope.tuple.remote.address, over: envelope.link).limit
     guard
       let key = connections.insert(
         ConnectionRecord(
@@ -190,12 +190,13 @@ extension Stack {
     at listener: ListenerKey, _ tuple: FourTuple, over link: LinkID, initialSequence: SequenceNumber,
     authenticator: SegmentAuthenticator? = nil
   ) -> OpenParameters {
+    let path = pathForConnection(towards: tuple.remote.address, over: link)
     var parameters = OpenParameters(
       configuration: listeners[listener].configuration, version: tuple.version,
       initialSequence: initialSequence,
-      timestampOffset: initialSequences.timestampOffset(for: tuple),
-      pathMTU: pathMTU(towards: tuple.remote.address, over: link),
+      timestampOffset: initialSequences.timestampOffset(for: tuple), pathMTU: path.limit,
       receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+    parameters.provenPathMTU = path.proven
     if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
     return parameters
   }

@@ -21,6 +21,25 @@ extension Stack {
     return min(unit, paths.unit(for: address, at: now) ?? unit)
   }
 
+  /// What a connection that begins goes by: the largest packet that it may send, and what is known to pass if probing has
+  /// found it.
+  func pathForConnection(towards address: IPAddress, over link: LinkID) -> (limit: Int, proven: Int?) {
+    let unit = interfaces.maximumTransmissionUnit(of: link)
+    guard let known = paths.finding(for: address, at: now) else { return (unit, nil) }
+    guard known.isProbed else { return (min(unit, known.unit), nil) }
+    return (known.isFinal ? min(unit, known.unit) : unit, min(unit, known.unit))
+  }
+
+  /// A connection has found out by probing what its path takes, or has come a step further (RFC 4821 §5.2).
+  mutating func pathMTUFound(by key: ConnectionKey) {
+    let unit = connections[key].connection.pathMTU
+    let isFinal = !connections[key].connection.isSearchingPathMTU
+    guard connections[key].connection.state != .closed else { return }
+    if isFinal { connections[key].pathMTU = unit }
+    paths.found(unit, isFinal: isFinal, for: connections[key].envelope.tuple.remote.address, at: now)
+    nextPathReview = min(nextPathReview, earliestPathReview)
+  }
+
   /// A connection has learnt that its path takes no more than `unit` octets: so does that of all others to the same
   /// address (RFC 1191 §6.2).
   mutating func pathMTULearnt(_ unit: Int, by key: ConnectionKey) {
@@ -45,12 +64,20 @@ extension Stack {
   private mutating func reviewPath(of key: ConnectionKey) {
     let address = connections[key].envelope.tuple.remote.address
     let known = connections[key].pathMTU
-    if let unit = paths.unit(for: address, at: now) {
-      if unit < known { lowerPathMTU(of: key, to: unit) }
-    } else if paths.isExpired(address, at: now) {
-      // RFC 1191 §6.3, RFC 8201 §5.3: the path may have changed, and only a larger packet can tell.
+    if let finding = paths.finding(for: address, at: now) {
+      // Whoever is searching knows better than what others have come to so far.
+      if finding.isProbed, connections[key].connection.isSearchingPathMTU { return }
+      if finding.unit < known { lowerPathMTU(of: key, to: finding.unit) }
+      if finding.isProbed, finding.unit > known { raisePathMTU(of: key, to: finding.unit) }
+    } else if let finding = paths.expiredFinding(for: address, at: now) {
+      // RFC 1191 §6.3, RFC 8201 §5.3: the path may have changed, and only a larger packet can tell. Where one vanished
+      // without a word, a probe does it (RFC 4821 §7.5).
       let unit = interfaces.maximumTransmissionUnit(of: connections[key].envelope.link)
-      if unit > known { raisePathMTU(of: key, to: unit) }
+      if finding.isProbed {
+        searchPathMTU(of: key, upTo: unit)
+      } else if unit > known {
+        raisePathMTU(of: key, to: unit)
+      }
     }
   }
 
@@ -58,6 +85,12 @@ extension Stack {
   mutating func lowerPathMTU(of key: ConnectionKey, to unit: Int) {
     statistics.tcp.pathMTUsLowered += 1
     pathMTUChanged(of: key, to: unit)
+  }
+
+  private mutating func searchPathMTU(of key: ConnectionKey, upTo unit: Int) {
+    guard connections[key].connection.searchPathMTU(upTo: unit) else { return }
+    statistics.tcp.pathMTUsRaised += 1
+    connections[key].pathMTU = unit
   }
 
   private mutating func raisePathMTU(of key: ConnectionKey, to unit: Int) {

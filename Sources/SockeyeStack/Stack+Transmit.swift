@@ -232,6 +232,7 @@ extension Stack {
       if cause == .timeout { statistics.tcp.retransmissionTimeouts += 1 }
     case .reset: statistics.tcp.resetsSent += 1
     case .tailLossProbe: statistics.tcp.tailLossProbesSent += 1
+    case .pathProbe: statistics.tcp.pathProbesSent += 1
     case .zeroWindowProbe: statistics.tcp.windowProbesSent += 1
     case .keepAlive: statistics.tcp.keepAlivesSent += 1
     case .acknowledgment(let reason): if reason == .challenge { statistics.tcp.challengesSent += 1 }

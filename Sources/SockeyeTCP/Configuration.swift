@@ -43,7 +43,7 @@ public struct ConfigurationError: Error, Sendable, Equatable {
     case maximumSegmentSize, sendBufferCapacity, receiveBufferCapacity, delayedAcknowledgment
     case keepAliveIdle, keepAliveInterval, keepAliveProbes, initialRetransmissionTimeout
     case minimumRetransmissionTimeout, maximumRetransmissionTimeout, userTimeout, connectTimeout
-    case maximumSegmentLifetime, trafficClass, timeToLive
+    case maximumSegmentLifetime, trafficClass, timeToLive, pathProbingBase
   }
 }
 
@@ -97,6 +97,13 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// Whether segments are spread over the round trip (RFC 9002 §7.7 says why), and not sent as fast as the window allows.
   /// BBR always does.
   public var pacing = false
+  /// Whether the connection finds out by itself what its path takes (RFC 4821). Black holes are looked for by default: that
+  /// costs nothing until a connection has stalled, and then saves it. To probe from the beginning is better only where
+  /// "packet too big" messages are known to be lost.
+  public var pathProbing = PathProbing.blackHole
+  /// search_low at its beginning: a packet of so many octets is taken to pass, 68...9000 (RFC 4821 §7.2: 1024). For IPv6
+  /// it is 1280 at least.
+  public var pathProbingBase = 1024
   /// How long a connection whose user is gone waits for the peer's FIN.
   public var orphanTimeout: Interval = .seconds(60)
 
@@ -109,6 +116,7 @@ public struct TCPConfiguration: Sendable, Equatable {
     if let size = maximumSegmentSize {
       try require(.maximumSegmentSize, Int64(size), from: Int64(Constants.minimumSegmentSize), to: 65_495)
     }
+    try require(.pathProbingBase, Int64(pathProbingBase), from: 68, to: 9000)
     try require(.sendBufferCapacity, Int64(sendBufferCapacity), from: 1, to: 1 << 30)
     try require(.receiveBufferCapacity, Int64(receiveBufferCapacity), from: 1, to: 1 << 30)
     try require(

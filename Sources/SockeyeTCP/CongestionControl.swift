@@ -218,9 +218,14 @@ struct CongestionControl: Sendable {
   }
 
   /// SMSS is `size` octets now.
-  mutating func segmentSizeChanged(to size: Int) {
+  /// - Parameter isSending: the connection is open, and what it may have in the network has been found out.
+  mutating func segmentSizeChanged(to size: Int, whileSending isSending: Bool = true) {
     guard size != window.segment else { return }
-    window.segmentSizeChanged(to: size)
+    if isSending, size > window.segment {
+      window.segmentGrew(to: size)
+    } else {
+      window.segmentSizeChanged(to: size)
+    }
     switch algorithm {
     case .newReno: newReno.segmentSizeChanged(window)
     case .cubic: cubic.segmentSizeChanged(window)

@@ -175,12 +175,20 @@ struct CongestionWindow: Sendable, Equatable {
     return true
   }
 
-  /// RFC 5681 §4.1 end, RFC 8201 §5.4: keep the number of segments.
+  /// RFC 5681 §4.1 end (5681-12), RFC 8201 §5.4: keep the number of segments.
   mutating func segmentSizeChanged(to octets: Int) {
     size = max(octets, Int(clamping: Int64(size / segment) * Int64(octets)))
     if threshold < Self.limit {
       threshold = min(Int(clamping: Int64(threshold / segment) * Int64(octets)), Self.limit - 1)
     }
+    segment = octets
+    initial = Self.initialWindow(segment: octets)
+    checkpoint = nil
+  }
+
+  /// RFC 4821 §7.9, RFC 8899 §3 (4821-4, 8899-2): larger packets are no reason to have more octets in the network.
+  mutating func segmentGrew(to octets: Int) {
+    size = max(size, octets)
     segment = octets
     initial = Self.initialWindow(segment: octets)
     checkpoint = nil

@@ -108,6 +108,7 @@ extension Connection {
     timers.progressAt = now
     if !wasHandshake {
       timers.retransmissions = 0
+      if isSearchingPath { searchAcknowledged() }
     }
     if agreed.selectiveAcknowledgments && !wasHandshake {
       repairAfter(header, advance: octets, flightBefore: flightBefore, sample: roundTripSample, at: now)

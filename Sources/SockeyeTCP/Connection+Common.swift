@@ -20,7 +20,8 @@ extension Connection {
   /// What `plan(at:)` answers, where a word is enough to tell it.
   package borrowing func commonSegment(at now: Instant) -> CommonSegment {
     guard opening == .synchronized, send.phase == .open, send.urgentEnd == nil, !receive.hasBlocks,
-      addedOptions == 0, !marks.echoing, !marks.reductionUntold, !hasRetransmission(at: now),
+      addedOptions == 0, !marks.echoing, !marks.reductionUntold, !isSearchingPath,
+      !hasRetransmission(at: now),
       abandonReason(at: now) == nil
     else { return .other }
     if let length = newLength(at: now) { return .text(length) }

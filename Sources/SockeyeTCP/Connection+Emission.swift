@@ -112,6 +112,9 @@ extension Connection {
     case .synchronize, .synchronizeAcknowledge: synchronizeLeft(plan, at: now)
     case .data, .finish:
       newLeft(from: plan.sequence, plan.payloadLength, finish: plan.flags.contains(.fin), at: now)
+    case .pathProbe:
+      newLeft(from: plan.sequence, plan.payloadLength, finish: false, at: now)
+      pathProbeLeft(from: plan.sequence, plan.payloadLength)
     case .tailLossProbe:
       newLeft(from: plan.sequence, plan.payloadLength, finish: plan.flags.contains(.fin), at: now)
       lossProbeLeft(isCopy: false, at: now)
@@ -182,6 +185,7 @@ extension Connection {
     case .afterTimeout, .windowOpened, .pathMTU:
       send.resend(from: end, cause: cause)
     }
+    if isSearchingPath { searchSentAgain(from: plan.sequence, to: end, at: now) }
     logSentAgain(plan, to: end, cause: cause, at: now)
     paceAfter(plan.payloadLength, at: now)
     // Text behind a probe, or a FIN that was queued when its place was reached again, leaves with the copy.
@@ -201,6 +205,7 @@ extension Connection {
       notices.insert(.retransmissionTrouble)
     }
     guard opening == .synchronized, send.unacknowledged != send.initial else { return }
+    if isSearchingPath { searchTimedOut(at: now) }
     congestion.timedOut(flight: send.flight, again: again, at: now)
     windowShrank()
     recovery.timedOut(next: send.next, detection: timeoutDetection(copyEnd: end, again: again))

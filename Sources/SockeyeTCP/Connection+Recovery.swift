@@ -66,7 +66,7 @@ extension Connection {
       (lost, wait) = detectLosses(at: now)
     }
     let isMarked = echoArrived(header, flight: flightBefore, at: now)
-    if recovery.isOpen, scoreboard.log.lostOctets > 0 {
+    if recovery.isOpen, scoreboard.log.lostOctets > excusedLoss {
       beginRecovery(flight: flightBefore, inflight: inflightBefore, at: now)
     }
     switch recovery.phase {
@@ -186,7 +186,8 @@ extension Connection {
 
   private mutating func detectLosses(at now: Instant) -> (lost: Int, wait: Interval?) {
     let window = reorderingWindow
-    let found = scoreboard.rack.detect(in: &scoreboard.log, window: window, at: now)
+    var found = scoreboard.rack.detect(in: &scoreboard.log, window: window, at: now)
+    if found.lost > 0, isSearchingPath, searchTakesLoss(found.lost, at: now) { found.lost = 0 }
     if found.lost > 0 { tellLosses(found.lost, at: now) }
     return found
   }
@@ -206,8 +207,8 @@ extension Connection {
       sackedSegments: scoreboard.log.sackedSegments)
   }
 
-  /// Carries out what time alone does to a connection: losses that the reordering timer shows, and a tail-loss probe that
-  /// can't be sent. `plan(at:)`, which changes nothing, leaves this to be done first.
+  /// Carries out what time alone does to a connection: losses that the reordering timer shows, a tail-loss probe that
+  /// can't be sent, and smaller segments where larger ones time out over and over. `plan(at:)`, which changes nothing, leaves this to be done first.
   ///
   /// - Parameter now: no earlier than at the call before.
   /// - Returns: whether anything changed, so that `plan(at:)` may answer otherwise now.
@@ -219,6 +220,8 @@ extension Connection {
       reorderingTimerRanOut(at: now)
     case .tailLossProbe(let deadline, let retransmission) where deadline <= now && send.window == 0:
       timers.exclusive = .retransmission(retransmission)
+    case .retransmission(let deadline) where deadline <= now && suspectsBlackHole():
+      lowerForBlackHole(at: now)
     case .none, .retransmission, .reordering, .tailLossProbe, .zeroWindowProbe, .sillyWindowOverride:
       return false
     }
@@ -229,7 +232,7 @@ extension Connection {
   private mutating func reorderingTimerRanOut(at now: Instant) {
     let before = inflight
     let (lost, wait) = detectLosses(at: now)
-    if recovery.isOpen, scoreboard.log.lostOctets > 0 {
+    if recovery.isOpen, scoreboard.log.lostOctets > excusedLoss {
       beginRecovery(flight: send.flight, inflight: before, at: now)
     }
     if case .fast = recovery.phase {

@@ -69,7 +69,7 @@ extension Connection {
   private borrowing func planSynchronized(at now: Instant) -> SegmentPlan? {
     if hasRetransmission(at: now), let plan = planRetransmission(at: now) { return plan }
     if let length = newLength(at: now) {
-      return dataPlan(from: send.next, length: length, purpose: length > 0 ? .data : .finish, at: now)
+      return dataPlan(from: send.next, length: length, purpose: newPurpose(length), at: now)
     }
     if let purpose = acknowledgmentPurpose(at: now) { return bareAcknowledgment(purpose: purpose, at: now) }
     return planKeepAlive(at: now)
@@ -182,6 +182,15 @@ extension Connection {
       purpose: .zeroWindowProbe(count: Int(timers.windowProbes) + 1), at: now)
   }
 
+  private func newPurpose(_ length: Int) -> SegmentPurpose {
+    if length == 0 { return .finish }
+    // RFC 4821 §7: only a probe is larger than the path is known to take.
+    if length > payloadLimit {
+      return .pathProbe(packetLength: packetOverhead + length)
+    }
+    return .data
+  }
+
   /// How much new data is to leave, octets; zero is the FIN alone.
   @inline(__always)
   borrowing func newLength(at now: Instant) -> Int? {
@@ -197,6 +206,13 @@ extension Connection {
     if unsent == 0 {
       // A FIN takes one place in the sequence space.
       return usable >= 1 && (congestionRoom >= 1 || inflight == 0) ? 0 : nil
+    }
+    if isSearchingPath {
+      switch probeDecision(room: congestionRoom + inflight, inflight: inflight, at: now) {
+      case .no: break
+      case .hold: return nil
+      case .send(let length): return length
+      }
     }
     let length = min(unsent, min(usable, room))
     guard length > 0, length <= congestionRoom || inflight == 0 else { return nil }

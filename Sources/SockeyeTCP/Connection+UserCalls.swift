@@ -203,9 +203,8 @@ extension Connection {
   /// The path takes only packets of `mtu` octets (RFC 1191, RFC 8201). What is outstanding and too large leaves again
   /// in smaller segments, and the congestion window is not reduced for it.
   public mutating func pathMTUChanged(to mtu: Int, at now: Instant) {
-    let limit = mtu - (version == .v4 ? 20 : 40)
     let before = segmentLimit
-    pathLimit = limit
+    if !searchHeard(mtu) { pathLimit = mtu - (version == .v4 ? 20 : 40) }
     updateSegmentLimit()
     guard segmentLimit < before, send.flight > 0, opening == .synchronized,
       send.unacknowledged != send.initial

@@ -15,6 +15,9 @@ public struct OpenParameters: Sendable {
   public var timestampOffset: UInt32
   /// Largest packet that the path is believed to take, octets, IP header included.
   public var pathMTU: Int
+  /// Of these octets, what has been seen to pass; nil when nobody has looked (RFC 4821 §7.2). Unless the connection probes,
+  /// it sends no more.
+  public var provenPathMTU: Int? = nil
   /// Largest packet that this host can receive, octets, IP header included (MMS_R plus the IP header).
   public var receiveMTU: Int
   /// What the host adds to the options of each segment once the connection has planned it, octets
@@ -154,10 +157,17 @@ public struct Connection: ~Copyable {
     congestion = CongestionControl(
       configuration.congestionControl, segmentSize: parameters.defaultSegmentSize, synchronizeLost: false)
     timers = Timers(openedAt: now)
+    if configuration.pathProbing == .always || parameters.provenPathMTU != nil {
+      beginPathSearch(parameters)
+      segmentLimit = min(segmentLimit, pathLimit - addedOptions)
+    }
   }
 
-  /// What the path takes, IP header not counted, octets.
+  /// What the path takes, or what is sent until more is found to pass, IP header not counted, octets.
   var pathLimit: Int
+  /// A larger packet may have to leave as a probe, or is watched (RFC 4821); then there is a `pathSearch`.
+  var isSearchingPath = false
+  var pathSearch: PathSearch?
 
   /// The connection's state (RFC 9293 §3.3.2).
   public var state: TCPState { connectionState(opening, send.phase, receive.phase) }
@@ -186,6 +196,8 @@ public struct Connection: ~Copyable {
       connection.send.buffer.releaseIfEmpty()
       connection.recovery = LossRecovery()
       connection.scoreboard = Scoreboard()
+      connection.isSearchingPath = false
+      connection.pathSearch = nil
     }
   }
 
@@ -245,13 +257,14 @@ public struct Connection: ~Copyable {
       peerSegmentSize = max(Int(size), Constants.minimumSegmentSize)
     }
     peerSegmentSize = min(peerSegmentSize, configuration.maximumSegmentSize ?? peerSegmentSize)
+    if pathSearch != nil { adoptSearchLimits() }
     updateSegmentLimit()
   }
 
   /// RFC 9293 §3.7.1 MUST-16: min(SendMSS + 20, MMS_S).
   mutating func updateSegmentLimit() {
     segmentLimit = min(peerSegmentSize + Constants.headerLength, pathLimit) - addedOptions
-    congestion.segmentSizeChanged(to: payloadLimit)
+    congestion.segmentSizeChanged(to: payloadLimit, whileSending: opening == .synchronized)
   }
 
   /// SMSS: the largest payload of a segment without SACK blocks, octets.

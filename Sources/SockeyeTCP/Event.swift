@@ -106,6 +106,8 @@ public struct Notices: OptionSet, Sendable {
   @inlinable public static var softError: Notices { Notices(rawValue: 1 << 7) }
   /// Everything written so far, and the FIN if there is one, has been acknowledged.
   @inlinable public static var drained: Notices { Notices(rawValue: 1 << 8) }
+  /// `Connection.pathMTU` has changed by probing, or the search has come to its end.
+  @inlinable public static var pathMTU: Notices { Notices(rawValue: 1 << 9) }
 }
 
 /// The timers of a connection.

@@ -215,7 +215,8 @@ public struct PassiveHandshake: ~Copyable {
       answerRepeat = false
     case .acknowledgment:
       acknowledgeUnacceptable = false
-    case .synchronize, .data, .tailLossProbe, .finish, .windowUpdate, .zeroWindowProbe, .keepAlive, .reset:
+    case .synchronize, .data, .tailLossProbe, .pathProbe, .finish, .windowUpdate, .zeroWindowProbe,
+      .keepAlive, .reset:
       break
     }
   }

@@ -60,6 +60,8 @@ public enum SegmentPurpose: Sendable, Equatable {
   case data
   /// New data, sent beyond the congestion window to bring an ACK for the end of the flight (RFC 8985 §7.3).
   case tailLossProbe
+  /// New data in a packet of so many octets, IP header included, to find out whether the path takes it (RFC 4821 §7).
+  case pathProbe(packetLength: Int)
   case finish
   /// `count` is the number of times this segment had to be sent again; `timeout` is the RTO that led to it.
   case retransmission(count: Int, timeout: Interval, cause: RetransmissionCause)

@@ -37,6 +37,11 @@ public struct Statistics: Sendable, Equatable {
   public internal(set) var duplicatesReported: UInt64 = 0
   /// Probes of a closed window (RFC 9293 §3.8.6.1).
   public internal(set) var windowProbes: UInt32 = 0
+  /// Probes of the path MTU that left, and those of them that got lost (RFC 4821).
+  public internal(set) var pathProbes: UInt32 = 0
+  public internal(set) var pathProbesLost: UInt32 = 0
+  /// Times the segment size was lowered because nothing of it passed (RFC 4821 §7.7).
+  public internal(set) var blackHolesFound: UInt32 = 0
   /// Segments with text that came with the mark of congestion (RFC 3168, CE).
   public internal(set) var marksReceived: UInt64 = 0
   /// Times the window shrank because the peer told of marks.

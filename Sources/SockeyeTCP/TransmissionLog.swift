@@ -247,6 +247,15 @@ struct TransmissionLog: ~Copyable {
     return nil
   }
 
+  /// Octets between two numbers that are taken for lost and were not sent again.
+  func lostOctets(from left: SequenceNumber, to right: SequenceNumber) -> Int {
+    var octets = 0
+    for index in indices(from: left, to: right) where self[index].marks.contains(.lost) {
+      octets += length(of: index)
+    }
+    return octets
+  }
+
   /// Nothing was lost after all.
   mutating func forgetLosses() {
     if lostOctets == 0 { return }

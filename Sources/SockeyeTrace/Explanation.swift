@@ -23,6 +23,7 @@ extension SegmentPurpose {
     case .acknowledgment(let reason): reason.explanation
     case .windowUpdate: "window update"
     case .tailLossProbe: "tail-loss probe, new data"
+    case .pathProbe(let length): "probe of the path MTU, \(length) bytes"
     case .zeroWindowProbe(let count): "zero-window probe \(count)"
     case .keepAlive(let count): "keep-alive probe \(count)"
     case .reset(let reason): reason.explanation
@@ -36,7 +37,7 @@ extension SegmentPurpose {
     case .acknowledgment(.outOfOrder): ""
     case .acknowledgment(.unacceptable): "ACK again"
     case .synchronize, .synchronizeAcknowledge, .data, .finish, .acknowledgment, .windowUpdate,
-      .tailLossProbe, .zeroWindowProbe, .keepAlive, .reset:
+      .tailLossProbe, .pathProbe, .zeroWindowProbe, .keepAlive, .reset:
       explanation
     }
   }
@@ -48,6 +49,7 @@ extension SegmentPurpose {
     case .synchronizeAcknowledge: "synchronize-acknowledge"
     case .data: "data"
     case .tailLossProbe: "tail-loss-probe"
+    case .pathProbe: "path-mtu-probe"
     case .finish: "finish"
     case .retransmission: "retransmission"
     case .acknowledgment: "acknowledgment"

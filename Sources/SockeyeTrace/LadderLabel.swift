@@ -144,7 +144,7 @@ private func isProbe(_ purpose: SegmentPurpose?) -> Bool {
   switch purpose {
   case .zeroWindowProbe, .keepAlive: true
   case .synchronize, .synchronizeAcknowledge, .data, .finish, .retransmission, .acknowledgment, .windowUpdate,
-    .tailLossProbe, .reset,
+    .tailLossProbe, .pathProbe, .reset,
     nil:
     false
   }

@@ -139,6 +139,7 @@ extension HostStatistics.TCPCounters {
       CounterLine("segments-retransmitted", "segments sent again", segmentsRetransmitted),
       CounterLine("retransmission-timeouts", "of these for a timeout", retransmissionTimeouts),
       CounterLine("tail-loss-probes-sent", "tail-loss probes", tailLossProbesSent),
+      CounterLine("path-probes-sent", "probes of path MTUs", pathProbesSent),
       CounterLine("malformed", "malformed segments", malformed),
       CounterLine("bad-checksums", "of these with a wrong checksum", badChecksums),
       CounterLine("resets-sent", "resets sent", resetsSent),

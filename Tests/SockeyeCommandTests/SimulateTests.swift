@@ -17,7 +17,7 @@ import Testing
   @Test func everyOptionArrivesInTheConfiguration() throws {
     let configuration = try parse(
       "--bytes 50MB --rtt 100ms --rate 1.5gbit --queue 2.5bdp --loss 1% --reverse-loss 0.002 --reorder 5%:50ms "
-        + "--duplicate 0.1% --corrupt 2% --jitter 3 --ecn --flows 3,newreno --seed 7"
+        + "--duplicate 0.1% --corrupt 2% --jitter 3 --path-mtu 1400 --ecn --flows 3,newreno --seed 7"
     ).simulated
     var expected = BulkConfiguration(bytes: 50_000_000)
     expected.roundTrip = .milliseconds(100)
@@ -30,6 +30,7 @@ import Testing
     expected.duplication = Probability(billionths: 1_000_000)
     expected.corruption = .percent(2)
     expected.jitter = .milliseconds(3)
+    expected.pathMTU = 1400
     expected.marksCongestion = true
     expected.flows = [.newReno, .newReno, .newReno]
     expected.seed = 7

@@ -52,6 +52,13 @@ import Testing
     #expect(statistics.bytesAcknowledged == 1_000_000)
   }
 
+  @Test func aPathThatDropsLargePacketsInSilenceDeliversAllOfIt() throws {
+    let report = BulkSimulation.run(configuration { $0.pathMTU = 1400 })
+    #expect(report.failure == nil && report.delivered == 1_000_000)
+    #expect(report.dataLink.tooLarge > 3 && report.timeouts == 3)
+    #expect(try #require(report.flows[0].status).segmentSize <= 1400 - 52)
+  }
+
   /// A loss-based algorithm reaches a twentieth of this.
   @Test func bbrKeepsTheRateUnderLossAndTheQueueShort() {
     let report = BulkSimulation.run(

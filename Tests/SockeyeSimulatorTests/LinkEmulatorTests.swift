@@ -86,6 +86,18 @@ import Testing
     #expect(link.offer(2, length: 1500, at: milliseconds(1)) == .taken(arrivals: 1, isCorrupted: false))
   }
 
+  @Test func whatIsTooLargeVanishesFromWhenItIsSaid() {
+    var link = LinkEmulator(configuration { $0.maximumPacket = 1400 }, seed: 1)
+    #expect(link.offer(0, length: 1400, at: .zero) == .taken(arrivals: 1, isCorrupted: false))
+    #expect(link.offer(1, length: 1401, at: .zero) == .dropped(.tooLarge))
+    link.maximumPacket = 1280
+    #expect(link.offer(2, length: 1400, at: .zero) == .dropped(.tooLarge))
+    link.maximumPacket = nil
+    #expect(link.offer(3, length: 1500, at: .zero) == .taken(arrivals: 1, isCorrupted: false))
+    #expect(link.statistics.tooLarge == 2 && link.statistics.lost == 0)
+    #expect(drained(&link).map(\.ticket) == [0, 3])
+  }
+
   @Test func marksComeWhenMoreWaitsThanTheThreshold() {
     var link = LinkEmulator(configuration { $0.markThreshold = .packets(2) }, seed: 1)
     for ticket in 0..<6 { link.offer(ticket, length: 1500, knowsCongestion: ticket != 4, at: .zero) }

@@ -11,6 +11,7 @@ import Testing
   private func busy(_ algorithm: CongestionControlAlgorithm = .cubic) -> Conversation {
     var configuration = TCPConfiguration()
     configuration.congestionControl = algorithm
+    configuration.pathProbing = .off
     let talk = Conversation(tcp: configuration)
     talk.establish(options: .synchronize(mss: 1000, windowScale: 6))
     // A SYN can't tell of more than 65,535 octets of our window, and whether the rest is told at once is left open.

@@ -108,6 +108,17 @@ import Testing
     #expect(clock.threshold == 1 << 30)
   }
 
+  @Test(.requirement("8899-2", "4821-4"), arguments: both)
+  func aLargerSegmentKeepsTheOctets(_ algorithm: CongestionControlAlgorithm) {
+    var clock = AckClock(algorithm)
+    for _ in 0..<40 { clock.acknowledge() }
+    let window = clock.window
+    clock.control.segmentSizeChanged(to: 9_000)
+    #expect(clock.window == window)
+    clock.control.segmentSizeChanged(to: 2 * window)
+    #expect(clock.window == 2 * window, "a window holds a segment")
+  }
+
   // MARK: Windows that are not used
 
   @Test(.requirement("7661-1", "9438-10"), arguments: both)

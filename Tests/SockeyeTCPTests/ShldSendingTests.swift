@@ -155,6 +155,7 @@ import Testing
   func everyAlgorithmStartsSlowlyAndBacksOff(_ algorithm: CongestionControlAlgorithm) {
     var configuration = TCPConfiguration()
     configuration.congestionControl = algorithm
+    configuration.pathProbing = .off
     let talk = Conversation(tcp: configuration)
     talk.establish()
     talk.write(200_000)

@@ -9,7 +9,9 @@ import Testing
 @Suite struct ShldWindowTests {
   /// Seven full segments are on the way when the peer draws its window back to two thousand.
   private func shrunkWindow() -> Conversation {
-    let talk = Conversation()
+    var tcp = TCPConfiguration()
+    tcp.pathProbing = .off
+    let talk = Conversation(tcp: tcp)
     talk.establish()
     talk.write(10_220)
     for index in 0..<6 { talk.expect(".", seq: 1 + index * 1_460, ack: 1, length: 1_460) }

@@ -18,7 +18,9 @@ import Testing
 
   @Test(.requirement("6298-8", "8961-1", "T-02"))
   func theFrontSegmentLeavesAgainAtDoublingIntervals() {
-    let talk = Conversation()
+    var tcp = TCPConfiguration()
+    tcp.pathProbing = .off
+    let talk = Conversation(tcp: tcp)
     talk.establish()
     talk.write(2_000)
     talk.expect(".", seq: 1, ack: 1, length: 1_460)

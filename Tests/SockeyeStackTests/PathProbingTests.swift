@@ -1,0 +1,202 @@
+// Probing of the path MTU segment by segment: when a probe leaves, and what its fate does to the window (RFC 4821 §7,
+// RFC 8899 §3).
+
+import SockeyeBytes
+import SockeyeTCP
+import SockeyeTestSupport
+import SockeyeWire
+import Testing
+
+@Suite struct PathProbingTests {
+  /// A connection over a path of 100 ms to a peer that takes 1460 octets a segment; it begins with packets of 1024.
+  private func talk(
+    window: UInt16 = 65_535, sack: Bool = true, _ change: (inout TCPConfiguration) -> Void = { _ in }
+  ) -> Conversation {
+    var tcp = TCPConfiguration()
+    tcp.congestionControl = .newReno
+    tcp.pathProbing = .always
+    tcp.noDelay = true
+    change(&tcp)
+    let talk = Conversation(tcp: tcp)
+    talk.peerWindow = window
+    talk.listen()
+    talk.receive("S", seq: 0, win: window, options: .synchronize(mss: 1460, sackPermitted: sack))
+    talk.expect("S.", seq: 0, ack: 1)
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1)
+    talk.accept()
+    talk.takeSent()
+    return talk
+  }
+
+  private func holding(_ talk: Conversation, _ blocks: Range<Int>...) -> TCPOptions {
+    var options = TCPOptions()
+    for block in blocks {
+      let start = talk.hostStart ?? 0
+      options.sackBlocks.append(
+        SACKBlock(
+          left: SequenceNumber(start &+ UInt32(block.lowerBound)),
+          right: SequenceNumber(start &+ UInt32(block.upperBound))))
+    }
+    return options
+  }
+
+  private func isProbe(_ segment: SentSegment?, of length: Int) -> Bool {
+    segment?.purpose == .pathProbe(packetLength: length)
+  }
+
+  @Test(.requirement("4821-2", "8899-3"))
+  func aProbeIsTextInOneLargePacketThatMayNotBeCut() throws {
+    let talk = talk()
+    talk.write(20_000)
+    let probe = try #require(talk.expect(".", seq: 1, length: 1460))
+    #expect(isProbe(probe, of: 1500) && probe.packet.count == 1500)
+    #expect(probe.packet[6] & 0x40 != 0, "DF")
+    talk.expectText(1461..<9333, each: 984, pushed: false)
+    talk.expectNothing()
+  }
+
+  @Test(.requirement("4821-2"))
+  func noProbeLeavesWithoutTextBehindIt() {
+    let talk = talk()
+    // One octet less than the probe and three segments.
+    talk.write(1460 + 3 * 984 - 1)
+    talk.expectText(1..<4412, each: 984)
+    talk.receive(".", seq: 1, ack: 4412)
+    talk.write(1460 + 3 * 984)
+    #expect(isProbe(talk.expect(".", seq: 4412, length: 1460), of: 1500))
+  }
+
+  @Test(.requirement("4821-2"))
+  func noProbeLeavesThatTheWindowsHaveNoRoomFor() {
+    let narrow = talk(window: 4000)
+    narrow.write(20_000)
+    for segment in narrow.takeSent() { #expect(segment.payload.count == 984) }
+    // The window that is in use is held back until there is room for a large segment.
+    let wide = talk(window: 5000)
+    wide.write(4000)
+    wide.expectText(1..<4001, each: 984)
+    wide.write(20_000)
+    wide.expectNothing()
+    wide.receive(".", seq: 1, ack: 4001)
+    #expect(isProbe(wide.expect(".", seq: 4001, length: 1460), of: 1500))
+  }
+
+  @Test(.requirement("4821-2"))
+  func noProbeLeavesWhileAnotherIsUnderWayOrSomethingIsMissing() {
+    let talk = talk()
+    talk.write(60_000)
+    #expect(isProbe(talk.takeSent().first, of: 1500))
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<3429))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<5397))
+    for segment in talk.takeSent() where talk.sequence(of: segment) > 1 {
+      #expect(segment.payload.count <= 984)
+    }
+  }
+
+  @Test(.requirement("4821-4", "8899-2"))
+  func aProbeThatPassesMakesLargerSegmentsAndNoLargerWindow() throws {
+    let talk = talk()
+    talk.write(60_000)
+    let before = try #require(talk.status)
+    #expect(before.segmentSize == 984 && before.congestionWindow == 9840)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1461)
+    let after = try #require(talk.status)
+    #expect(after.segmentSize == 1460)
+    #expect(after.congestionWindow == before.congestionWindow + 1460, "slow start, and nothing else")
+    for segment in talk.takeSent() { #expect(segment.payload.count == 1460) }
+    #expect(after.statistics.pathProbes == 1 && after.statistics.pathProbesLost == 0)
+  }
+
+  @Test(.requirement("4821-3", "8899-2"))
+  func aProbeThatGetsLostCostsNothingOfTheWindow() throws {
+    let talk = talk()
+    talk.write(60_000)
+    let before = try #require(talk.status)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<2445))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<3429))
+    talk.takeSent()
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<4413))
+    let copies = talk.takeSent()
+    #expect(copies.first.map(talk.sequence(of:)) == 1 && copies.first?.payload.count == 984)
+    #expect(copies.dropFirst().first?.payload.count == 1460 - 984)
+    let after = try #require(talk.status)
+    #expect(after.congestionWindow >= before.congestionWindow)
+    #expect(after.slowStartThreshold == before.slowStartThreshold)
+    #expect(after.statistics.fastRecoveries == 0 && after.statistics.pathProbesLost == 1)
+    #expect(after.segmentSize == 984)
+    // No further probe for a window of round trips, however much is acknowledged.
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 20_000)
+    for segment in talk.takeSent() { #expect(segment.payload.count <= 984) }
+  }
+
+  @Test(.requirement("4821-3"))
+  func aProbeThatGetsLostWithOthersSaysNothingAndIsCongestion() throws {
+    let talk = talk()
+    talk.write(60_000)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    // The segment behind the probe is missing, too.
+    for end in [3429, 4413, 5397, 6381] {
+      talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<end))
+    }
+    let status = try #require(talk.status)
+    #expect(status.statistics.fastRecoveries == 1 && status.statistics.pathProbesLost == 0)
+    #expect(status.slowStartThreshold < 9840)
+  }
+
+  @Test(.requirement("4821-3"))
+  func aLostProbeWhoseCopyIsLostIsCongestion() throws {
+    let talk = talk()
+    talk.write(60_000)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<4413))
+    #expect(talk.takeSent().contains { talk.sequence(of: $0) == 1 })
+    #expect(talk.status?.statistics.fastRecoveries == 0)
+    // What left after the copies arrives, and they don't.
+    let next = 9333
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next))
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next + 2 * 984))
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next + 4 * 984))
+    #expect(talk.status?.statistics.fastRecoveries == 1)
+  }
+
+  @Test(.requirement("8899-1", "1191-2"))
+  func aMessageAboutAProbeBoundsTheSearchIfItCanBeTrue() throws {
+    let talk = talk()
+    talk.write(60_000)
+    let probe = try #require(talk.takeSent().first)
+    // More than what was too big.
+    talk.receiveError(type: 3, code: 4, rest: 1600, about: probe)
+    #expect(talk.stack.statistics.icmp.errorsIgnored == 1)
+    talk.receiveError(type: 3, code: 4, rest: 1400, about: probe)
+    #expect(talk.stack.statistics.icmp.errorsAccepted == 1)
+    #expect(talk.status?.segmentSize == 984, "a message raises nothing")
+    #expect(talk.stack.pathMTU(to: talk.peerAddress) == 1400)
+  }
+
+  @Test(.requirement("4821-2"))
+  func aPeerThatCannotTellWhatItHoldsIsNotProbed() {
+    let talk = talk(sack: false)
+    talk.write(20_000)
+    for segment in talk.takeSent() { #expect(segment.payload.count == 1460 && segment.purpose == .data) }
+  }
+
+  @Test func aBaseThatNoConnectionCanWorkWithIsRefused() {
+    var tcp = TCPConfiguration()
+    tcp.pathProbingBase = 67
+    #expect(throws: ConfigurationError.self) { try tcp.validate() }
+    tcp.pathProbingBase = 68
+    #expect(throws: Never.self) { try tcp.validate() }
+  }
+}

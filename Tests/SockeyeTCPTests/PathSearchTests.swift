@@ -1,0 +1,111 @@
+// The arithmetic of the search for what a path takes (RFC 4821 §7): bounds, sizes, what a probe's fate means.
+
+import SockeyeBytes
+import SockeyeTestSupport
+import SockeyeWire
+import Testing
+
+@testable import SockeyeTCP
+
+@Suite struct PathSearchTests {
+  private let now = Instant.zero + .seconds(10)
+
+  private func probe(_ search: PathSearch, passes: Bool) {
+    search.left(from: SequenceNumber(1), to: SequenceNumber(1000))
+    if passes {
+      search.succeeded(next: SequenceNumber(5000))
+      search.verified()
+    } else {
+      search.failed(pause: .seconds(1), at: now)
+      search.probeForgotten()
+    }
+  }
+
+  /// Searches a path to the end. Answers how many probes it took.
+  private func run(_ search: PathSearch, path: Int) -> Int {
+    var count = 0
+    while let target = search.target {
+      #expect(target > search.size && target <= search.limit)
+      probe(search, passes: target <= path)
+      count += 1
+      if count > 40 { break }
+    }
+    return count
+  }
+
+  @Test(
+    .requirement("4821-1"), arguments: [1024, 1280, 1400, 1480, 1492, 1500, 2002, 4352, 5000, 8999, 9000])
+  func whatThePathTakesIsFoundWithinAFewProbes(path: Int) {
+    let search = PathSearch(size: 1024, limit: 9000, base: 1024, version: .v4)
+    let probes = run(search, path: path)
+    #expect(search.size <= path && search.size > path - PathSearch.resolution)
+    #expect(probes <= 18 && (path != 9000 || probes == 1))
+    #expect(search.isOver)
+  }
+
+  @Test(.requirement("4821-1", "8201-1"))
+  func theBaseIsWhatIPv6GuaranteesAndNoLess() {
+    let search = PathSearch(size: 1280, limit: 1500, base: 1024, version: .v6)
+    #expect(search.sizeBelow == nil)
+    #expect(PathSearch(size: 1500, limit: 1500, base: 1024, version: .v6).sizeBelow == 1280)
+    #expect(PathSearch(size: 1500, limit: 1500, base: 600, version: .v4).sizeBelow == 600)
+  }
+
+  @Test(.requirement("4821-3"))
+  func aLostProbeLowersTheBoundToOneLessAndMakesAPause() {
+    let search = PathSearch(size: 1024, limit: 1500, base: 1024, version: .v4)
+    search.left(from: SequenceNumber(1), to: SequenceNumber(1461))
+    search.failed(pause: .seconds(3), at: now)
+    #expect(search.limit == 1499 && search.size == 1024)
+    #expect(search.pauseEnd == now + .seconds(3))
+    #expect(search.probe?.isLost == true)
+    search.succeeded(next: SequenceNumber(9000))
+    #expect(search.size == 1024, "the text was repaired, the probe did not pass")
+    #expect(search.probe == nil)
+    // A probe of which nothing is known is as if it had not been.
+    search.left(from: SequenceNumber(2000), to: SequenceNumber(3460))
+    let target = search.target
+    search.inconclusive(pause: .zero, at: now)
+    #expect(search.limit == 1499 && search.target == target && search.probe == nil)
+  }
+
+  @Test(.requirement("4821-4"))
+  func aTimeoutRightAfterARaiseTakesItBack() {
+    let search = PathSearch(size: 1024, limit: 1500, base: 1024, version: .v4)
+    search.left(from: SequenceNumber(1), to: SequenceNumber(1461))
+    search.succeeded(next: SequenceNumber(9000))
+    #expect(search.size == 1500)
+    #expect(search.fallBack(pause: .seconds(1), at: now))
+    #expect(search.size == 1024 && search.limit == 1499)
+    #expect(!search.fallBack(pause: .seconds(1), at: now), "once")
+    // What has been looked at for a window stays.
+    search.left(from: SequenceNumber(1), to: SequenceNumber(1461))
+    search.succeeded(next: SequenceNumber(9000))
+    let size = search.size
+    search.verified()
+    #expect(!search.fallBack(pause: .seconds(1), at: now) && search.size == size)
+  }
+
+  @Test(.requirement("4821-5"))
+  func aBlackHoleLowersToTheBaseAndThenByHalves() {
+    let search = PathSearch(size: 1500, limit: 1500, base: 1024, version: .v4)
+    var sizes: [Int] = []
+    while search.sizeBelow != nil {
+      search.blackHoleFound(timeouts: 3)
+      sizes.append(search.size)
+    }
+    #expect(sizes == [1024, 512, 256, 128, 68])
+    #expect(search.limit == 1500, "it may have been a broken link, and more is tried later")
+    #expect(search.target == 1500)
+  }
+
+  @Test(.requirement("8899-1"))
+  func whatAMessageSaysBoundsTheSearchAndNeverRaises() {
+    let search = PathSearch(size: 1024, limit: 9000, base: 1024, version: .v4)
+    search.left(from: SequenceNumber(1), to: SequenceNumber(8000))
+    search.restart(limit: 1492)
+    #expect(search.size == 1024 && search.limit == 1492 && search.target == 1492 && search.probe == nil)
+    search.restart(limit: 900)
+    #expect(search.size == 900 && search.isOver)
+  }
+}
