@@ -4,7 +4,8 @@
 /// A bounded ring of bytes. Offsets count from the first unread byte.
 ///
 /// Storage is allocated on the first store, grows geometrically up to the capacity, and may be given back
-/// when nothing is held. In steady state nothing is allocated.
+/// when nothing or little is held. In steady state nothing is allocated, and a byte is moved by growth only a few times
+/// on average, as long as the capacity itself grows by a quarter at a time.
 ///
 ///     |<--------- count: readable -------->|<-- stored out of order, with holes -->|   free   |
 ///     0                                                                         extent     capacity
@@ -195,6 +196,14 @@ public struct ByteRing: ~Copyable, @unchecked Sendable {
     head = 0
   }
 
+  /// Gives most of the storage back when less than a quarter of it is in use. Room for as much again as is held stays, so
+  /// that whoever trims and grows in turn moves no more than was stored in between.
+  public mutating func trim() {
+    guard extent > 0 else { return releaseIfEmpty() }
+    let size = max(2 * extent, min(ByteRing.smallestAllocation, capacity))
+    if extent < allocatedBytes / 4, size < allocatedBytes { move(toStorageOf: size) }
+  }
+
   @inline(__always)
   func checkReadable(_ offset: Int, _ length: Int) {
     precondition(
@@ -232,7 +241,11 @@ public struct ByteRing: ~Copyable, @unchecked Sendable {
       let (doubled, overflow) = size.multipliedReportingOverflow(by: 2)
       size = overflow ? needed : doubled
     }
-    size = max(min(size, capacity), needed)
+    move(toStorageOf: max(min(size, capacity), needed))
+  }
+
+  /// - Precondition: `size` is no less than `extent`, and not zero.
+  private mutating func move(toStorageOf size: Int) {
     let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     if let storage = unsafe storage {
       let first = min(extent, allocatedBytes &- head)

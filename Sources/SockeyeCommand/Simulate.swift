@@ -28,8 +28,8 @@ struct SimulateBulk: ParsableCommand {
       sender sends. Time is virtual: the same arguments give the same run, bit for bit. Goodput is the content \
       that the receiver has read, divided by the time from the opening of the connections to the last byte: \
       handshake and slow start count, headers and copies don't. The second half of the bytes is measured apart. \
-      A retransmission is spurious if its content reaches the receiver without it. Socket buffers hold what path \
-      and queue hold twice, so that they are no bound. The content is checked at the receiver.
+      A retransmission is spurious if its content reaches the receiver without it. Unless they are given, socket \
+      buffers hold what path and queue hold twice, so that they are no bound. The content is checked at the receiver.
 
       Times have a unit (us, ms, s; ms without one), rates too (kbit, mbit, gbit), sizes kB, MB, GB or KiB, MiB, \
       GiB, shares are 1% or 0.01.
@@ -38,6 +38,7 @@ struct SimulateBulk: ParsableCommand {
         sockeye simulate bulk --bytes 50MB --rtt 100ms --rate 100mbit --queue 1bdp --loss 1%
         sockeye simulate bulk --reorder 5%:50ms --json | jq .goodput
         sockeye simulate bulk --flows 2 --queue 100p
+        sockeye simulate bulk --rtt 200ms --receive-buffer auto --send-buffer 64KiB:4MiB --json | jq .flows[0].sender
         sockeye simulate bulk --bytes 10MB --loss 0.1% --plot run.svg --pcap run.pcapng
 
       Exit status: 0 done, 3 the transfer did not end, 64 wrong arguments, 70 the content was wrong, \
@@ -119,6 +120,18 @@ struct SimulateBulk: ParsableCommand {
     transform: Arguments.algorithm)
   var congestion: CongestionControlAlgorithm = TCPConfiguration().congestionControl
 
+  @Option(
+    help: ArgumentHelp(
+      "The senders' buffers: a size, from:to, or auto, which is the engine's own choice.", valueName: "buffer"
+    ),
+    transform: Arguments.sendBuffer)
+  var sendBuffer: BufferBounds?
+
+  @Option(
+    help: ArgumentHelp("The receivers' buffers, likewise.", valueName: "buffer"),
+    transform: Arguments.receiveBuffer)
+  var receiveBuffer: BufferBounds?
+
   @Option(help: "Of all that is left to chance.")
   var seed: UInt64 = 1
 
@@ -154,6 +167,8 @@ struct SimulateBulk: ParsableCommand {
     result.pathMTU = pathMTU
     result.marksCongestion = ecn
     result.isPaced = pacing
+    result.sendBuffer = sendBuffer
+    result.receiveBuffer = receiveBuffer
     result.seed = seed
     return result
   }

@@ -107,6 +107,26 @@ extension Arguments {
       "expected a queue in bandwidth-delay products, bytes or packets, such as 1bdp, 64KiB or 100p")
   }
 
+  static func sendBuffer(_ text: String) throws -> BufferBounds {
+    try buffer(text, engines: TCPConfiguration().sendBuffer)
+  }
+
+  static func receiveBuffer(_ text: String) throws -> BufferBounds {
+    try buffer(text, engines: TCPConfiguration().receiveBuffer)
+  }
+
+  private static func buffer(_ text: String, engines: BufferBounds) throws -> BufferBounds {
+    if text.lowercased() == "auto" { return engines }
+    let sizes = text.split(separator: ":", omittingEmptySubsequences: false).map { try? size(String($0)) }
+    if let first = sizes[0], let last = sizes[sizes.count - 1], sizes.count <= 2, first >= 1, last >= first,
+      last <= 1 << 30
+    {
+      return BufferBounds(initial: first, maximum: last)
+    }
+    throw ValidationError(
+      "expected a size up to 1GiB, two of them with a colon, or auto: 1MiB, 64KiB:6MiB, auto")
+  }
+
   /// How much is transferred.
   static func transferSize(_ text: String) throws -> UInt64 {
     let size = try size(text)

@@ -41,6 +41,9 @@ public struct BulkConfiguration: Sendable, Equatable {
   public var reverseLoss: Probability = .never
   /// Whether packets that know congestion notification are marked when half the queue is in use.
   public var marksCongestion = false
+  /// The sender's and the receiver's buffers; nil: `bufferCapacity`, which is no bound on this path.
+  public var sendBuffer: BufferBounds?
+  public var receiveBuffer: BufferBounds?
   /// Senders spread their segments over the round trip. BBR does so anyway.
   public var isPaced = true
   /// Of the hosts' keys and of all that goes wrong.
@@ -120,11 +123,11 @@ public struct BulkConfiguration: Sendable, Equatable {
   }
 
   /// The settings of one transfer's two ends: the engine's own, but for the algorithm and the buffers, which are no
-  /// bound on this path.
+  /// bound on this path unless they are given.
   func endpoint(_ algorithm: CongestionControlAlgorithm) -> TCPConfiguration {
     var tcp = TCPConfiguration()
-    tcp.sendBufferCapacity = bufferCapacity
-    tcp.receiveBufferCapacity = bufferCapacity
+    tcp.sendBuffer = sendBuffer ?? .fixed(bufferCapacity)
+    tcp.receiveBuffer = receiveBuffer ?? .fixed(bufferCapacity)
     tcp.congestionControl = algorithm
     tcp.pacing = isPaced
     if marksCongestion { tcp.explicitCongestionNotification = .requested }
@@ -133,6 +136,7 @@ public struct BulkConfiguration: Sendable, Equatable {
 
   /// What a host may take for all transfers: buffers grow to at most twice their size.
   var memoryBudget: Int {
-    Int(clamping: UInt64(bufferCapacity) * 4 * UInt64(flows.count) + (64 << 20))
+    let largest = max(bufferCapacity, max(sendBuffer?.maximum ?? 0, receiveBuffer?.maximum ?? 0))
+    return Int(clamping: UInt64(largest) * 4 * UInt64(flows.count) + (64 << 20))
   }
 }

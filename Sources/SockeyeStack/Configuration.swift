@@ -65,8 +65,10 @@ public struct StackConfiguration: Sendable {
   public var timeToLive: UInt8 = 64
   /// Bound of everything that grows with use: buffers, queues, tables; octets.
   ///
-  /// When it is used up, new connections and fragments are refused and payloads that arrive are left to be
-  /// sent again, until memory comes back. Nothing that was acknowledged is ever thrown away.
+  /// When three quarters of it are used, buffers give back what they don't need, those of quiet connections first, and
+  /// none is to hold more than a fair share: windows close, and never move back. When it is used up, new connections and
+  /// fragments are refused and payloads that arrive are left to be sent again, until memory comes back; the last eighth
+  /// is for connections that hold less than their share. Nothing that was acknowledged is ever thrown away.
   public var memoryBudget = 256 << 20
 
   /// Connections at a time, those waiting to be accepted included.

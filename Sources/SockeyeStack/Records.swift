@@ -90,6 +90,8 @@ struct ConnectionRecord: ~Copyable {
   var charged = 0
   /// Something has happened to the connection since its buffers were last looked at.
   var isBusy = false
+  /// Its buffers are held small, for memory is short.
+  var isPressed = false
   /// When the connection wants to be asked again. The heap may hold an earlier time, never a later one.
   var deadline = Instant.distantFuture
   /// The record that took over in TIME-WAIT, while it lives.
@@ -180,6 +182,10 @@ struct MemoryBudget {
   init(limit: Int) { self.limit = limit }
 
   func hasRoom(_ octets: Int) -> Bool { octets <= limit - used }
+
+  /// The last eighth is kept for those who hold little.
+  @inline(__always)
+  func hasPlenty(for octets: Int) -> Bool { octets <= limit - limit / 8 - used }
 
   /// Less than a quarter is left: nothing is kept that holds nothing.
   var isTight: Bool { used > limit - limit / 4 }

@@ -30,7 +30,7 @@ extension Stack {
 
   /// The same for a connection that will be asked anyhow.
   mutating func note(_ key: ConnectionKey) {
-    if budget.isTight { connections[key].connection.releaseIdleBuffers() }
+    if budget.isTight { press(key) } else if connections[key].isPressed { relieve(key) }
     connections[key].isBusy = true
     guard connections[key].hasNews || observing else { return }
     let change = connections[key].gather()
@@ -49,22 +49,17 @@ extension Stack {
     if connections[key].connection.state == .closed { connectionOver(key) }
   }
 
-  /// Whether the budget allows a connection to take in so many more octets.
-  ///
-  /// A buffer grows to at most twice its size, so this is on the safe side of the budget.
-  @inline(__always)
-  func hasRoomForData(_ octets: Int, of key: ConnectionKey) -> Bool {
-    budget.hasRoom(octets + connections[key].charged)
-  }
-
   // MARK: Buffers of quiet connections
 
   /// How often buffers are looked at; those that hold nothing are given back after one to two such times of quiet.
   private static var bufferInspection: Interval { .seconds(1) }
 
   private mutating func watchBuffers(of key: ConnectionKey) {
-    guard connections[key].charged > 0 else { return bufferedConnections.remove(key.index) }
-    bufferedConnections.append(key.index)
+    guard connections[key].charged > 0 else { return forgetBuffers(key.index) }
+    if !bufferedConnections.contains(key.index) {
+      bufferedConnections.append(key.index)
+      bufferedCount += 1
+    }
     if nextBufferInspection == .distantFuture { nextBufferInspection = now + Self.bufferInspection }
   }
 
@@ -75,13 +70,10 @@ extension Stack {
       if connections[key].isBusy {
         connections[key].isBusy = false
       } else {
-        let before = connections[key].charged
-        connections[key].connection.releaseIdleBuffers()
-        connections[key].charged = connections[key].connection.bufferedBytes
-        budget.release(before - connections[key].charged)
+        giveBack(key)
       }
       let isEmpty = connections[key].charged == 0
-      if isEmpty { bufferedConnections.remove(index) } else { bufferedConnections.rotate() }
+      if isEmpty { forgetBuffers(index) } else { bufferedConnections.rotate() }
       if index == last { break }
     }
     nextBufferInspection = bufferedConnections.isEmpty ? .distantFuture : now + Self.bufferInspection
@@ -124,7 +116,7 @@ extension Stack {
     }
     let record = connections.remove(key)
     budget.release(ConnectionRecord.footprint + record.charged)
-    bufferedConnections.remove(key.index)
+    forgetBuffers(key.index)
     readyConnections.remove(key.index)
     connectionNews.remove(key.index)
     connectionDeadlines.remove(key.index)

@@ -133,6 +133,7 @@ extension Stack {
     parameters.provenPathMTU = path.proven
     if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
     authenticator?.begin(at: parameters.initialSequence)
+    parameters.receiveAllowance = firstBuffer
     let envelope = Envelope(
       tuple: tuple, link: link, timeToLive: self.configuration.timeToLive, trafficClass: 0,
       flowKey: self.configuration.keys.identification)

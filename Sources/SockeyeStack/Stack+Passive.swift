@@ -221,13 +221,15 @@ extension Stack {
     let charged = HandshakeRecord.footprint + held
     let authenticator = arriving
     authenticator?.begin(at: sequence)
+    // A cookie's window can't be remembered, so it is what is configured; this one is.
+    var listen = parameters(
+      at: listener, tuple, over: link, initialSequence: sequence, authenticator: authenticator)
+    listen.receiveAllowance = firstBuffer
     guard
       let key = handshakes.insert(
         HandshakeRecord(
           handshake: PassiveHandshake(
-            listen: parameters(
-              at: listener, tuple, over: link, initialSequence: sequence, authenticator: authenticator),
-            header: header, payload: payload, heldLimit: held, at: now),
+            listen: listen, header: header, payload: payload, heldLimit: held, at: now),
           envelope: envelope(at: listener, tuple, over: link), listener: listener, previous: previous,
           charged: charged, authenticator: authenticator))
     else { return }

@@ -40,7 +40,8 @@ extension Stack {
     _ id: ConnectionID, _ bytes: RawSpan, isUrgent: Bool, at instant: Instant
   ) throws(SocketError) -> Int {
     let key = try enter(id, at: instant)
-    guard hasRoomForData(bytes.byteCount, of: key) else { throw .noMemory(budget: budget.limit) }
+    let octets = min(bytes.byteCount, connections[key].connection.writableCount)
+    guard octets == 0 || hasRoomForData(octets, of: key) else { throw .noMemory(budget: budget.limit) }
     prepare(key)
     let taken: Int
     do throws(ConnectionError) {
@@ -102,7 +103,7 @@ extension Stack {
   ) throws(SocketError) {
     let key = try enter(id, at: instant)
     prepare(key)
-    connections[key].connection.discard(count)
+    connections[key].connection.discard(count, at: now)
     settle(key)
   }
 
@@ -212,6 +213,34 @@ extension Stack {
     let key = try enter(id, at: instant)
     connections[key].connection.setNoDelay(noDelay)
     readyConnections.append(key.index)
+  }
+
+  /// Fixes the size of the receive buffer, which is not tuned any more; what the peer was promised is kept.
+  ///
+  /// - Parameter octets: no more than the window scale that was agreed can tell of counts (RFC 7323 §2.3).
+  public mutating func setReceiveBuffer(
+    _ octets: Int, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    do throws(ConfigurationError) {
+      try connections[key].connection.setReceiveBuffer(octets)
+    } catch {
+      throw .configuration(error)
+    }
+    settle(key)
+  }
+
+  /// Fixes the size of the send buffer, which is not tuned any more; what was written stays.
+  public mutating func setSendBuffer(
+    _ octets: Int, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    do throws(ConfigurationError) {
+      try connections[key].connection.setSendBuffer(octets)
+    } catch {
+      throw .configuration(error)
+    }
+    settle(key)
   }
 
   /// Sets how long data may stay unacknowledged, R2; nil: for ever (RFC 9293 §3.8.3 MUST-21).

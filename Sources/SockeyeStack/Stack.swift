@@ -66,6 +66,7 @@ public struct Stack: ~Copyable {
 
   /// Connections whose buffers take memory, and when they are looked at again.
   var bufferedConnections = IndexQueue()
+  var bufferedCount = 0
   var nextBufferInspection = Instant.distantFuture
 
   /// Connections and handshakes that may have something to send.

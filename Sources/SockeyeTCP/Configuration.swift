@@ -30,6 +30,20 @@ public enum ExplicitCongestionNotification: UInt8, Sendable, CaseIterable {
   case requested
 }
 
+/// How large a buffer is at first, and may become by itself; octets.
+public struct BufferBounds: Sendable, Equatable {
+  public var initial: Int
+  public var maximum: Int
+
+  public init(initial: Int, maximum: Int) {
+    self.initial = initial
+    self.maximum = maximum
+  }
+
+  /// A buffer that neither grows nor shrinks, unless the host is short of memory.
+  public static func fixed(_ octets: Int) -> BufferBounds { BufferBounds(initial: octets, maximum: octets) }
+}
+
 /// A setting that no connection can work with.
 public struct ConfigurationError: Error, Sendable, Equatable {
   /// The field's name.
@@ -56,10 +70,23 @@ public struct ConfigurationError: Error, Sendable, Equatable {
 public struct TCPConfiguration: Sendable, Equatable {
   /// Upper bound of the MSS that is announced and used, octets; nil takes what the path allows.
   public var maximumSegmentSize: Int? = nil
-  /// Bound of the bytes written and not yet acknowledged, octets.
-  public var sendBufferCapacity: Int = 1 << 20
-  /// Bound of the bytes received and not yet read, octets; the widest window ever advertised.
-  public var receiveBufferCapacity: Int = 1 << 20
+  /// Bounds of the bytes written and not yet acknowledged. Between them the buffer grows with the congestion window, to
+  /// twice what may be on the way. Memory is taken only for what is held.
+  public var sendBuffer = BufferBounds(initial: 128 << 10, maximum: 4 << 20)
+  /// Bounds of the bytes received and not yet read, and so of the window that is advertised. Between them the buffer grows
+  /// with what the user takes in a round trip, to twice as much and more while it is getting more. The window scale
+  /// that a SYN offers covers the maximum, up to 2^30 octets (RFC 7323 §2.3).
+  public var receiveBuffer = BufferBounds(initial: 64 << 10, maximum: 6 << 20)
+  /// The bound of `sendBuffer`; to set it fixes the buffer at this size.
+  public var sendBufferCapacity: Int {
+    get { sendBuffer.maximum }
+    set { sendBuffer = .fixed(newValue) }
+  }
+  /// The bound of `receiveBuffer`; to set it fixes the buffer, and the widest window ever advertised, at this size.
+  public var receiveBufferCapacity: Int {
+    get { receiveBuffer.maximum }
+    set { receiveBuffer = .fixed(newValue) }
+  }
   /// Switches the Nagle algorithm off (RFC 9293 §3.7.4 MUST-17). Small writes leave at once.
   public var noDelay = false
   /// How long an ACK may wait for company, less than 500 ms (RFC 9293 §3.8.6.3 MUST-40). Zero: never waits.
@@ -117,8 +144,11 @@ public struct TCPConfiguration: Sendable, Equatable {
       try require(.maximumSegmentSize, Int64(size), from: Int64(Constants.minimumSegmentSize), to: 65_495)
     }
     try require(.pathProbingBase, Int64(pathProbingBase), from: 68, to: 9000)
-    try require(.sendBufferCapacity, Int64(sendBufferCapacity), from: 1, to: 1 << 30)
-    try require(.receiveBufferCapacity, Int64(receiveBufferCapacity), from: 1, to: 1 << 30)
+    try require(.sendBufferCapacity, Int64(sendBuffer.initial), from: 1, to: 1 << 30)
+    try require(.sendBufferCapacity, Int64(sendBuffer.maximum), from: Int64(sendBuffer.initial), to: 1 << 30)
+    try require(.receiveBufferCapacity, Int64(receiveBuffer.initial), from: 1, to: 1 << 30)
+    try require(
+      .receiveBufferCapacity, Int64(receiveBuffer.maximum), from: Int64(receiveBuffer.initial), to: 1 << 30)
     try require(
       .delayedAcknowledgment, delayedAcknowledgment, from: .zero,
       to: Constants.delayedAcknowledgmentLimit)

@@ -74,6 +74,7 @@ extension Connection {
   /// the delay of our ACKs too.
   mutating func rememberTimestamp(_ header: TCPHeader, at now: Instant) {
     guard agreed.timestamps, let timestamps = header.options.timestamps else { return }
+    timestampEchoed = timestamps.echo
     guard header.sequence <= acknowledgments.lastSent else { return }
     guard
       Int32(bitPattern: timestamps.value &- timestampRecent) >= 0
@@ -121,9 +122,12 @@ extension Connection {
       restartRetransmission(at: now)
     }
     if data > 0 {
-      if writableWanted, send.buffer.free >= min(send.buffer.capacity / 4, 16_384) {
-        writableWanted = false
-        notices.insert(.writable)
+      if writableWanted {
+        adjustSendBuffer(for: .max)
+        if send.buffer.free >= min(send.buffer.capacity / 4, 16_384) {
+          writableWanted = false
+          notices.insert(.writable)
+        }
       }
       if send.buffer.count == 0 {
         notices.insert(.drained)

@@ -69,8 +69,8 @@ extension Connection {
     // Fourth the SYN bit; fifth, neither SYN nor RST.
     guard flags.contains(.syn) else { return ArrivalOutcome(dropped: .notForState) }
     receive = ReceiveHalf(
-      initial: header.sequence, capacity: receive.capacity, windowShift: receive.windowShift,
-      advertised: receive.window, segmentSize: announcedSegmentSize)
+      initial: header.sequence, capacity: receive.capacity, maximum: receive.tuning.maximum,
+      windowShift: receive.windowShift, advertised: receive.window, segmentSize: announcedSegmentSize)
     acknowledgments = AcknowledgmentPolicy(lastSent: receive.next)
     adoptPeerOptions(header.options, at: now)
     if flags.contains(.ack) { agreed.congestionNotification = agreesOnMarks(header) }

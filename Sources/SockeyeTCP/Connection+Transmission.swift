@@ -169,7 +169,10 @@ extension Connection {
   /// The segment at SND.UNA again.
   private borrowing func oldestPlan(purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     if send.unacknowledged == send.initial { return synchronizePlan(purpose: purpose, at: now) }
-    let length = min(payloadRoom(at: now), min(send.buffer.count, send.next - send.unacknowledged))
+    var length = min(payloadRoom(at: now), min(send.buffer.count, send.next - send.unacknowledged))
+    // RFC 7323 §2.4: the first copy may reach behind an edge that was drawn back, as long as there is a window at all;
+    // the next ones may not.
+    if timers.retransmissions > 0, send.window > 0 { length = min(length, send.window) }
     return dataPlan(from: send.unacknowledged, length: length, purpose: purpose, at: now)
   }
 

@@ -13,6 +13,7 @@ extension Connection {
   /// - Throws: `.closing` after CLOSE, `.closed` when the connection is over.
   public mutating func write(_ bytes: RawSpan, at now: Instant) throws(ConnectionError) -> Int {
     try checkWritable()
+    adjustSendBuffer(for: bytes.byteCount)
     let taken = send.buffer.append(bytes)
     if taken < bytes.byteCount { writableWanted = true }
     if taken > 0, send.flight == 0 { armIdleTimer(at: now) }
@@ -37,7 +38,7 @@ extension Connection {
   }
 
   /// Room in the send buffer, octets.
-  public var writableCount: Int { send.phase == .open && opening != .closed ? send.buffer.free : 0 }
+  public var writableCount: Int { send.phase == .open && opening != .closed ? sendRoom : 0 }
 
   // MARK: RECEIVE
 
@@ -54,6 +55,7 @@ extension Connection {
       throw .closed(closeReason)
     }
     receive.forgetPassedUrgent()
+    tuneReceiveBuffer(at: now)
     // Nothing follows a FIN or the end; otherwise the storage is kept for what comes next.
     if receive.phase != .open || opening == .closed { receive.buffer.releaseIfEmpty() }
     checkInvariants()
@@ -66,9 +68,10 @@ extension Connection {
   }
 
   /// Takes bytes that were read where they lay.
-  public mutating func discard(_ count: Int) {
+  public mutating func discard(_ count: Int, at now: Instant) {
     receive.buffer.discard(count)
     receive.forgetPassedUrgent()
+    tuneReceiveBuffer(at: now)
   }
 
   /// Octets that can be read now.
@@ -79,11 +82,11 @@ extension Connection {
     send.buffer.allocatedBytes + receive.buffer.allocatedBytes + scoreboard.log.allocatedBytes
   }
 
-  /// Gives back the storage of buffers that hold nothing. For whoever sees that the connection has been quiet for
-  /// a while: a busy one would only ask for it again with the next segment.
+  /// Gives back the storage of buffers that hold nothing, and most of it of those that hold little. For whoever sees that
+  /// the connection has been quiet for a while: a busy one would only ask for it again with the next segment.
   public mutating func releaseIdleBuffers() {
-    send.buffer.releaseIfEmpty()
-    receive.buffer.releaseIfEmpty()
+    send.buffer.trim()
+    receive.buffer.trim()
     scoreboard.log.releaseIfEmpty()
   }
 

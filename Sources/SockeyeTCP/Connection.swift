@@ -23,6 +23,8 @@ public struct OpenParameters: Sendable {
   /// What the host adds to the options of each segment once the connection has planned it, octets
   /// (RFC 5925 §7.6: an authentication option takes room that text can't).
   public var addedOptions = 0
+  /// What the host can spare for a receive buffer now, octets.
+  public var receiveAllowance = Int.max
 
   public init(
     configuration: TCPConfiguration, version: IPVersion, initialSequence: SequenceNumber,
@@ -46,11 +48,14 @@ public struct OpenParameters: Sendable {
 
   /// Our window scale, or nil when it is not offered.
   var windowShift: UInt8? {
-    configuration.windowScaling ? ReceiveHalf.shift(for: configuration.receiveBufferCapacity) : nil
+    configuration.windowScaling ? ReceiveHalf.shift(for: configuration.receiveBuffer.maximum) : nil
   }
 
+  /// What the receive buffer holds at first, octets.
+  var receiveCapacity: Int { min(configuration.receiveBuffer.initial, receiveAllowance) }
+
   /// The window of our SYN, which is never scaled (RFC 7323 §2.2).
-  var initialWindow: Int { min(65_535, configuration.receiveBufferCapacity) }
+  var initialWindow: Int { min(65_535, receiveCapacity) }
 
   /// The segment size when the peer names none (RFC 9293 §3.7.1 MUST-15).
   var defaultSegmentSize: Int {
@@ -88,6 +93,8 @@ public struct Connection: ~Copyable {
   /// TS.Recent and when it was taken (RFC 7323 §4.3).
   var timestampRecent: UInt32 = 0
   var timestampRecentAt = Instant.zero
+  /// The latest of our clock that the peer has echoed.
+  var timestampEchoed: UInt32 = 0
   let timestampOffset: UInt32
 
   /// SendMSS plus the TCP header, or what the path takes if that is less: the longest segment to send, header,
@@ -115,6 +122,8 @@ public struct Connection: ~Copyable {
   var writableWanted = false
   public internal(set) var statistics = Statistics()
   var sendingClock = SendingClock()
+  /// What the host allows each buffer to hold, octets.
+  var bufferAllowance = Int.max
 
   /// Active OPEN (RFC 9293 §3.10.1): `plan` has the SYN.
   public init(opening parameters: OpenParameters, at now: Instant) {
@@ -145,9 +154,10 @@ public struct Connection: ~Copyable {
     agreed = AgreedOptions(
       windowScaling: parameters.windowShift != nil, timestamps: configuration.timestamps,
       selectiveAcknowledgments: configuration.selectiveAcknowledgments)
-    send = SendHalf(initial: parameters.initialSequence, capacity: configuration.sendBufferCapacity)
+    send = SendHalf(initial: parameters.initialSequence, capacity: configuration.sendBuffer.initial)
     receive = ReceiveHalf(
-      initial: peerSequence, capacity: configuration.receiveBufferCapacity,
+      initial: peerSequence, capacity: parameters.receiveCapacity,
+      maximum: configuration.receiveBuffer.maximum,
       windowShift: parameters.windowShift ?? 0, advertised: parameters.initialWindow,
       segmentSize: parameters.announcedSegmentSize)
     acknowledgments = AcknowledgmentPolicy(lastSent: peerSequence + 1)

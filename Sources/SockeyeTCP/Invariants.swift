@@ -17,8 +17,7 @@ extension Connection {
       assert(send.unacknowledged <= send.next, "SND.UNA is not past SND.NXT")
       assert(send.unsent >= 0, "what was sent was written")
       assert(receive.window >= 0, "RCV.NXT stays inside the advertised window")
-      assert(
-        receive.buffer.count <= receive.capacity + (1 << Int(receive.windowShift)), "the receive bound holds")
+      assert(receive.buffer.count + receive.window <= receive.buffer.capacity, "the window promised has room")
       if send.flight > 0 && opening == .synchronized && send.next != send.initial {
         switch timers.exclusive {
         case .retransmission, .reordering, .tailLossProbe, .zeroWindowProbe: break

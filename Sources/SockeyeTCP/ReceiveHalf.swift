@@ -19,6 +19,8 @@ struct ReceiveHalf: ~Copyable {
   private(set) var windowShift: UInt8
   /// What may be held unread, octets; no more than the window field can tell.
   private(set) var capacity: Int
+  /// By what it grows.
+  var tuning: ReceiveTuning
   /// The MSS we announced: the step in which the window opens (RFC 9293 §3.8.6.2.2).
   let segmentSize: Int
   private(set) var phase: ReceivePhase = .open
@@ -36,10 +38,17 @@ struct ReceiveHalf: ~Copyable {
 
   /// - Parameters:
   ///   - initial: IRS; RCV.NXT is one more.
+  ///   - maximum: What `capacity` may grow to.
   ///   - advertised: The window that our SYN carries, octets.
-  init(initial: SequenceNumber, capacity: Int, windowShift: UInt8, advertised: Int, segmentSize: Int) {
+  init(
+    initial: SequenceNumber, capacity: Int, maximum: Int, windowShift: UInt8, advertised: Int,
+    segmentSize: Int
+  ) {
+    let limit = 65_535 << Int(windowShift)
     self.initial = initial
-    self.capacity = min(capacity, 65_535 << Int(windowShift))
+    self.capacity = min(capacity, limit)
+    tuning = ReceiveTuning(
+      maximum: min(maximum, limit), expected: min(capacity, 10 * segmentSize), next: initial + 1)
     self.windowShift = windowShift
     self.segmentSize = segmentSize
     // Until the peer shows what it sends, what every path takes.
@@ -47,7 +56,7 @@ struct ReceiveHalf: ~Copyable {
     next = initial + 1
     advertisedEdge = next + advertised
     // One unit of the scaled window more than is promised, so that rounding up never promises too much.
-    buffer = ByteRing(capacity: capacity + (1 << Int(windowShift)))
+    buffer = ByteRing(capacity: max(capacity, advertised) + (1 << Int(windowShift)))
     announced = (initial, -1, 0)
   }
 
@@ -80,7 +89,7 @@ struct ReceiveHalf: ~Copyable {
     let unit = 1 &<< Int(windowShift)
     var units = (max(0, edge - next) + unit - 1) &>> Int(windowShift)
     // Rounded down only where rounding up would promise more than the ring holds (RFC 7323 §2.4).
-    if (units &<< Int(windowShift)) > capacity + unit - buffer.count { units -= 1 }
+    if (units &<< Int(windowShift)) > buffer.capacity - buffer.count { units -= 1 }
     return UInt16(max(0, min(units, 65_535)))
   }
 
@@ -184,7 +193,16 @@ struct ReceiveHalf: ~Copyable {
   /// The peer does not scale windows, so ours are not scaled either (RFC 7323 §2.2).
   mutating func stopScaling() {
     windowShift = 0
-    capacity = min(capacity, 65_535)
+    tuning.maximum = min(tuning.maximum, 65_535)
+    resize(to: capacity)
+  }
+
+  /// Lets the buffer hold so much, or what is held and promised already if that is more: the window closes before it is
+  /// narrower (RFC 9293 §3.8.6 SHLD-14).
+  mutating func resize(to octets: Int) {
+    capacity = min(octets, 65_535 << Int(windowShift))
+    buffer.setCapacity(max(capacity, buffer.count + window) + (1 << Int(windowShift)))
+    // The window field is to be reckoned anew.
     announced.held = -1
   }
 

@@ -52,6 +52,45 @@ import Testing
     #expect(ring.count == 5000)
   }
 
+  @Test func whatHoldsLittleGivesMostOfItsStorageBack() {
+    var ring = ByteRing(capacity: 1 << 20)
+    pattern(300_000).withRawSpan { #expect(ring.append($0) == 300_000) }
+    let full = ring.allocatedBytes
+    ring.discard(160_000)
+    ring.trim()
+    #expect(ring.allocatedBytes == full, "more than a quarter is in use")
+    ring.discard(130_000)
+    // Some of what is held wraps around the end, and some lies out of order.
+    pattern(400_000, from: 300_000).withRawSpan { #expect(ring.append($0) == 400_000) }
+    ring.discard(395_000)
+    pattern(500, from: 710_000).withRawSpan { ring.store($0, at: 25_000) }
+    ring.trim()
+    #expect(ring.allocatedBytes >= 25_500 && ring.allocatedBytes <= 51_000)
+    #expect(contents(ring) == pattern(15_000, from: 685_000))
+    pattern(10_000, from: 700_000).withRawSpan { ring.store($0, at: 15_000) }
+    ring.commit(10_500)
+    #expect(contents(ring) == pattern(25_500, from: 685_000))
+    ring.discard(25_500)
+    ring.trim()
+    #expect(ring.allocatedBytes == 0)
+  }
+
+  @Test func growthMovesEachByteAFewTimesOnAverage() {
+    // A ring that is never emptied and whose capacity grows by a quarter at a time, as a tuned buffer's does.
+    var ring = ByteRing(capacity: 1_000)
+    var moved = 0
+    var stored = 0
+    while ring.capacity < 4 << 20 {
+      ring.setCapacity(ring.capacity + ring.capacity / 4)
+      while ring.free > 0 {
+        let before = (ring.allocatedBytes, ring.extent)
+        pattern(min(ring.free, 1_460)).withRawSpan { stored += ring.append($0) }
+        if ring.allocatedBytes != before.0 { moved += before.1 }
+      }
+    }
+    #expect(moved < 5 * stored, "\(moved) bytes moved for \(stored) stored")
+  }
+
   @Test func outOfOrderBytesBecomeReadableWhenCommitted() {
     var ring = ByteRing(capacity: 64)
     let bytes = pattern(64)

@@ -17,7 +17,8 @@ import Testing
   @Test func everyOptionArrivesInTheConfiguration() throws {
     let configuration = try parse(
       "--bytes 50MB --rtt 100ms --rate 1.5gbit --queue 2.5bdp --loss 1% --reverse-loss 0.002 --reorder 5%:50ms "
-        + "--duplicate 0.1% --corrupt 2% --jitter 3 --path-mtu 1400 --ecn --flows 3,newreno --seed 7"
+        + "--duplicate 0.1% --corrupt 2% --jitter 3 --path-mtu 1400 --ecn --flows 3,newreno --seed 7 "
+        + "--send-buffer 64KiB:1MiB --receive-buffer 200kB"
     ).simulated
     var expected = BulkConfiguration(bytes: 50_000_000)
     expected.roundTrip = .milliseconds(100)
@@ -34,6 +35,8 @@ import Testing
     expected.marksCongestion = true
     expected.flows = [.newReno, .newReno, .newReno]
     expected.seed = 7
+    expected.sendBuffer = BufferBounds(initial: 65_536, maximum: 1 << 20)
+    expected.receiveBuffer = .fixed(200_000)
     #expect(configuration == expected)
   }
 
@@ -43,6 +46,14 @@ import Testing
     expected.roundTrip = .milliseconds(100)
     expected.bitsPerSecond = 100_000_000
     #expect(configuration == expected)
+  }
+
+  @Test func aBufferIsASizeOrTwoOrTheEnginesOwn() throws {
+    #expect(try Arguments.receiveBuffer("auto") == TCPConfiguration().receiveBuffer)
+    #expect(try Arguments.sendBuffer("auto") == TCPConfiguration().sendBuffer)
+    for wrong in ["", "0", "2MiB:1MiB", "1:2:3", "2GiB", "64KiB:", "big"] {
+      #expect(throws: ValidationError.self) { try Arguments.sendBuffer(wrong) }
+    }
   }
 
   @Test func everyAlgorithmHasAName() throws {

@@ -2,6 +2,7 @@
 
 import SockeyeBytes
 import SockeyeTCP
+import SockeyeTestSupport
 import SockeyeTrace
 import SockeyeWire
 import Testing
@@ -32,6 +33,41 @@ import Testing
     #expect(report.spurious == 0 && report.timeouts == 0)
     let status = try #require(report.flows[0].status)
     #expect(status.minimumRoundTrip.map { $0 >= .milliseconds(10) && $0 < .milliseconds(11) } == true)
+  }
+
+  /// 100 Mbit/s over 200 ms hold 2.5 MB; both buffers begin at 64 KiB.
+  @Test(.requirement("A-47"))
+  func buffersThatBeginSmallFillALongPath() throws {
+    let bounds = BufferBounds(initial: 65_536, maximum: 8 << 20)
+    let report = BulkSimulation.run(
+      configuration(16_000_000) {
+        $0.roundTrip = .milliseconds(200)
+        $0.queue = .limit(.packets(10_000))
+        $0.isPaced = false
+        $0.sendBuffer = bounds
+        $0.receiveBuffer = bounds
+      })
+    #expect(report.failure == nil && report.retransmitted == 0)
+    #expect(report.shareOfSecondHalf >= 930_000, "\(report.shareOfSecondHalf)")
+    // Slow start, which nothing but the congestion window holds back, takes eight round trips.
+    #expect(report.elapsed < .milliseconds(3_300), "\(report.elapsed)")
+    let status = try #require(report.flows[0].status)
+    #expect(status.sendBuffer > 2_500_000)
+    let times = status.sendingTimes
+    #expect(times.peerWindow + times.sendBuffer < .milliseconds(50), "\(times)")
+  }
+
+  @Test func aBufferThatStaysSmallHoldsTheFlowBackAndTheSenderKnows() throws {
+    let report = BulkSimulation.run(
+      configuration(1_000_000) {
+        $0.roundTrip = .milliseconds(200)
+        $0.isPaced = false
+        $0.receiveBuffer = .fixed(65_536)
+      })
+    // A window a round trip.
+    #expect(report.goodput < 65_536 * 8 * 5)
+    let times = try #require(report.flows[0].status).sendingTimes
+    #expect(times.peerWindow > .seconds(2) && times.peerWindow < times.busy)
   }
 
   @Test(arguments: CongestionControlAlgorithm.allCases)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ExhaustionTests {
   @Test(.requirement("A-36"))
   func crumbsOutOfOrderTakeNoMoreThanTheBuffer() throws {
-    let host = Host()
+    let host = Host { $0.tcp.receiveBufferCapacity = 1 << 20 }
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
     let bystander = try Bystander(host, listener)
     // With window scaling, so that there is a megabyte to strew them over.

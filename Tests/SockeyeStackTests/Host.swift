@@ -21,6 +21,8 @@ final class Host {
     var configuration = StackConfiguration(keys: StackKeys(seed: 42))
     // Answers at once make shorter scripts.
     configuration.tcp.delayedAcknowledgment = .zero
+    // What a script writes is taken at once.
+    configuration.tcp.sendBufferCapacity = 1 << 20
     tune(&configuration)
     stack = Stack(configuration: configuration)
     let interface = InterfaceConfiguration(

@@ -154,7 +154,7 @@ import Testing
     try bystander.expectService()
   }
 
-  @Test(.requirement("A-23"), arguments: [UInt8(14), 15, 64, 255])
+  @Test(.requirement("A-23", "7323-2"), arguments: [UInt8(14), 15, 64, 255])
   func aWindowScaleAboveFourteenIsFourteen(scale: UInt8) throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))

@@ -45,7 +45,7 @@ import Testing
     #expect(try host.stack.readableCount(last.id) == 1400)
   }
 
-  @Test(.requirement("A-38"))
+  @Test(.requirement("A-38", "6429-1"))
   func aClosedWindowHoldsNoMoreThanWasWritten() throws {
     let count = Flood.isBrief ? 500 : 10_000
     let budget = count * 16 << 10

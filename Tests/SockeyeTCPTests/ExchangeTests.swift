@@ -171,7 +171,7 @@ import Testing
     return talk
   }
 
-  @Test(.requirement("X-19"))
+  @Test(.requirement("X-19", "SEQ-1"))
   func theAcknowledgmentOfAProbeIsUsedThoughItsTextIsNot() {
     let talk = Self.bothClosed()
     // The peer's probe crosses ours; its window has opened meanwhile.
@@ -182,7 +182,7 @@ import Testing
     #expect(sent.allSatisfy { talk.acknowledgment(of: $0) == 1_001 }, "the peer's probe is not taken")
   }
 
-  @Test(.requirement("X-19"))
+  @Test(.requirement("X-19", "SEQ-1"))
   func anAcknowledgmentBehindThePeersProbeIsUsed() {
     // The peer's SND.NXT counts the octet of its probe, which our window did not let in.
     let talk = Self.bothClosed()
@@ -203,7 +203,7 @@ import Testing
     talk.expect(".", seq: 1, ack: 1_001, length: 0, win: 1_000)
   }
 
-  @Test(.requirement("X-19"))
+  @Test(.requirement("X-19", "SEQ-1"))
   func twoClosedWindowsOpenAgain() {
     var configuration = TCPConfiguration()
     configuration.receiveBufferCapacity = 1_000

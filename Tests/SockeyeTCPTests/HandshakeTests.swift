@@ -31,7 +31,7 @@ import Testing
     talk.expectNothing(for: .seconds(3))
   }
 
-  @Test(.requirement("MUST-10", "X-02", "S-13"))
+  @Test(.requirement("MUST-10", "X-02", "S-13", "SEQ-1"))
   func simultaneousOpen() {
     let talk = Conversation()
     talk.connect()
@@ -98,7 +98,9 @@ import Testing
 
   /// A receive buffer wider than a SYN can tell is told with the first ACK of data, not by an ACK of its own.
   @Test func wideWindowNeedsNoSegmentOfItsOwn() {
-    let talk = Conversation()
+    var tcp = TCPConfiguration()
+    tcp.receiveBufferCapacity = 1 << 20
+    let talk = Conversation(tcp: tcp)
     talk.establish(.passive, options: .synchronize(windowScale: 7))
     talk.expectNothing(for: .seconds(3))
     talk.receive("P.", seq: 1, ack: 1, length: 100)

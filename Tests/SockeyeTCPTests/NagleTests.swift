@@ -7,7 +7,7 @@ import SockeyeWire
 import Testing
 
 @Suite struct NagleTests {
-  @Test(.requirement("MUST-17"), arguments: [IPVersion.v4, .v6])
+  @Test(.requirement("MUST-17", "NAG-1"), arguments: [IPVersion.v4, .v6])
   func smallWritesWaitForTheAcknowledgment(_ version: IPVersion) {
     let talk = Conversation(version)
     talk.establish()
@@ -71,7 +71,7 @@ import Testing
     talk.expectNothing()
   }
 
-  @Test(.requirement("MUST-61"))
+  @Test(.requirement("MUST-61", "NAG-1"))
   func theSegmentThatEmptiesTheQueueIsPushed() {
     let talk = Conversation()
     talk.establish(options: .synchronize(mss: 1000))

@@ -135,7 +135,7 @@ import Testing
     }
   }
 
-  @Test(.requirement("MUST-16"), arguments: [IPVersion.v4, .v6])
+  @Test(.requirement("MUST-16", "6691-1"), arguments: [IPVersion.v4, .v6])
   func aSegmentIsAsLongAsThePeerThePathAndTheOptionsAllow(_ version: IPVersion) {
     let headers = version == .v4 ? 40 : 60
     let size = 1500 - headers
@@ -198,7 +198,7 @@ import Testing
   }
 
   @Test(
-    .requirement("MUST-67"),
+    .requirement("MUST-67", "6691-1"),
     arguments: [
       (IPVersion.v4, 1500, 1460), (.v6, 1500, 1440), (.v4, 576, 536), (.v6, 1280, 1220), (.v4, 9000, 8960),
       (.v4, 65_535, 65_495),

@@ -13,7 +13,7 @@ import Testing
     Conversation.standing(in: situation, options: options)
   }
 
-  @Test(.requirement("S-20"), arguments: Situation.later)
+  @Test(.requirement("S-20", "7323-8"), arguments: Situation.later)
   func anOldTimestampIsAnsweredWithAnAcknowledgment(situation: Situation) {
     let (talk, at) = Self.standing(in: situation)
     let echo = talk.peerTimestamp?.echo ?? 0
@@ -47,7 +47,7 @@ import Testing
     #expect(talk.read() == Conversation.text(at: 1, 100))
   }
 
-  @Test(.requirement("S-20"))
+  @Test(.requirement("S-20", "7323-9"))
   func after24DaysOfSilenceAnOldTimestampProvesNothing() {
     let (talk, _) = Self.standing(in: Situation(.established))
     let echo = talk.peerTimestamp?.echo ?? 0
@@ -60,7 +60,9 @@ import Testing
     #expect(talk.read() == Conversation.text(at: 1, 100))
   }
 
-  @Test(.requirement("S-20", "S-21", "R-08"), arguments: Situation.of(.synReceived, .established, .finWait2))
+  @Test(
+    .requirement("S-20", "S-21", "R-08", "7323-11"),
+    arguments: Situation.of(.synReceived, .established, .finWait2))
   func aResetNeedsNoTimestamp(situation: Situation) {
     for old in [TCPOptions(), .timestamps(4_999, echo: 0)] {
       let (talk, at) = Self.standing(in: situation)
@@ -82,7 +84,7 @@ import Testing
     talk.expect(".", seq: 1, ack: 101, within: .milliseconds(500))
   }
 
-  @Test(.requirement("S-21"), arguments: Situation.later)
+  @Test(.requirement("S-21", "7323-5"), arguments: Situation.later)
   func aMissingTimestampIsDroppedInSilence(situation: Situation) {
     let (talk, at) = Self.standing(in: situation)
     talk.peerTimestamp = nil

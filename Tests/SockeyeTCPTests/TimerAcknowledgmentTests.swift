@@ -7,7 +7,7 @@ import SockeyeTestSupport
 import Testing
 
 @Suite struct TimerAcknowledgmentTests {
-  @Test(.requirement("SHLD-18", "T-06"))
+  @Test(.requirement("SHLD-18", "T-06", "5681-11"))
   func aSmallSegmentIsAcknowledgedLaterButWithinHalfASecond() {
     let talk = Conversation()
     talk.establish()
@@ -41,7 +41,7 @@ import Testing
     talk.expect(".", seq: 1, ack: 11, after: .milliseconds(499))
   }
 
-  @Test(.requirement("SHLD-19"))
+  @Test(.requirement("SHLD-19", "5681-11"))
   func everySecondFullSizedSegmentIsAcknowledgedAtOnce() {
     let talk = Conversation()
     talk.establish()
@@ -77,7 +77,7 @@ import Testing
     #expect(answers >= 2)
   }
 
-  @Test(.requirement("MAY-13", "SHLD-31"))
+  @Test(.requirement("MAY-13", "SHLD-31", "5681-11"))
   func segmentsOutOfOrderAreAcknowledgedAtOnceAndKept() {
     let talk = Conversation()
     talk.establish()

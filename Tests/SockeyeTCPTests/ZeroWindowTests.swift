@@ -51,7 +51,7 @@ import Testing
     talk.expectState(.finWait2)
   }
 
-  @Test(.requirement("MUST-37"), arguments: [false, true])
+  @Test(.requirement("MUST-37", "6429-1"), arguments: [false, true])
   func whoAnswersProbesIsKept(_ wraps: Bool) {
     let talk = wraps ? Conversation.starting(hostAt: .max, peerAt: .max) : Conversation()
     talk.establish()

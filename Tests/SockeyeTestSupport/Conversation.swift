@@ -89,7 +89,7 @@ public final class Conversation {
     configure: (inout StackConfiguration) -> Void = { _ in }
   ) {
     var configuration = StackConfiguration(keys: StackKeys(seed: seed))
-    configuration.tcp = tcp
+    configuration.tcp = Self.taking(tcp)
     configure(&configuration)
     stack = Stack(configuration: configuration)
     stack.observing = true
@@ -152,13 +152,22 @@ public final class Conversation {
       version, mtu: mtu, tcp: tcp, peerStart: peerStart, startTime: .seconds(1000) + wait)
   }
 
+  /// What a script writes is taken at once, unless it says how large the buffer is.
+  private static func taking(_ tcp: TCPConfiguration) -> TCPConfiguration {
+    guard tcp.sendBuffer == TCPConfiguration().sendBuffer else { return tcp }
+    var tcp = tcp
+    tcp.sendBufferCapacity = 1 << 20
+    return tcp
+  }
+
   // MARK: The user's calls
 
   public func listen(
     backlog: Int = 15, tcp: TCPConfiguration? = nil, sourceLocation: SourceLocation = #_sourceLocation
   ) {
     attempt(sourceLocation) { () throws(SocketError) in
-      listener = try stack.listen(on: ListenEndpoint(port: hostPort), backlog: backlog, configuration: tcp)
+      listener = try stack.listen(
+        on: ListenEndpoint(port: hostPort), backlog: backlog, configuration: tcp.map(Self.taking))
     }
     drain()
   }
@@ -167,7 +176,9 @@ public final class Conversation {
   public func connect(tcp: TCPConfiguration? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
     attempt(sourceLocation) { () throws(SocketError) in
       connection = try stack.connect(
-        to: Endpoint(address: peerAddress, port: peerPort), port: hostPort, configuration: tcp, at: now)
+        to: Endpoint(address: peerAddress, port: peerPort), port: hostPort,
+        configuration: tcp.map(Self.taking),
+        at: now)
     }
     drain()
   }
