@@ -20,6 +20,8 @@ public struct StackKeys: Sendable {
   var cookies: HashKey
   /// For tables of what was learnt about paths.
   var paths: HashKey
+  /// For Fast Open cookies (RFC 7413) and, by way of it, their keys of all times.
+  var fastOpen: HashKey
 
   /// Draws the keys from a source of randomness; on a real network it must be a strong one, such as
   /// `SystemRandomNumberGenerator`.
@@ -31,6 +33,7 @@ public struct StackKeys: Sendable {
     identification = HashKey(source.next(), source.next())
     cookies = HashKey(source.next(), source.next())
     paths = HashKey(source.next(), source.next())
+    fastOpen = HashKey(source.next(), source.next())
   }
 
   /// Keys that anybody can compute: for simulations and tests, where the same seed gives the same bytes.
@@ -111,7 +114,7 @@ public struct StackConfiguration: Sendable {
   /// but no link of today has so little, and forged reports make tiny segments (RFC 5927 §7).
   public var minimumPathMTU = 552
 
-  /// Destinations for which a smaller path MTU is remembered; when there are more, the oldest goes first.
+  /// Destinations for which a path MTU is remembered, and those for which a Fast Open cookie is; when there are more, the oldest goes first.
   public var pathLimit = 256
   /// How long a smaller path MTU is believed before more is tried. RFC 1191 §6.3 and RFC 8201 §5.3 recommend ten minutes
   /// and forbid less than five.

@@ -98,6 +98,13 @@ public struct HostStatistics: Sendable, Equatable {
     public var timeWaitEvictions: UInt64 = 0
     /// Payloads refused because the stack's memory budget was used up; the peer sends them again.
     public var payloadsRefused: UInt64 = 0
+    /// Connections whose SYN's text the server took at once, and those whose text this host took (RFC 7413).
+    public var fastOpensActive: UInt64 = 0
+    public var fastOpensPassive: UInt64 = 0
+    /// SYNs with a Fast Open cookie that was wrong or too old.
+    public var fastOpenCookiesRefused: UInt64 = 0
+    /// SYNs with a good cookie whose text was not taken, for as many were under way as there may be.
+    public var fastOpenOverflows: UInt64 = 0
     /// Connections that were told of a smaller path MTU.
     public var pathMTUsLowered: UInt64 = 0
     /// Connections that may try a larger path MTU again, for what was known of it had grown old.

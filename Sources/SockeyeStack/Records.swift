@@ -26,13 +26,16 @@ struct Listener: ~Copyable {
   var handshakes = 0
   /// Until when a cookie of this listener may come back.
   var cookiesUntil = Instant.zero
+  /// Connections that began with the text of their SYN.
+  var fastOpen: FastOpenPending
   /// Connections that nobody has accepted yet, the oldest first.
   var waiting: BoundedQueue<ConnectionKey>
 
   init(
-    endpoint: ListenEndpoint, configuration: TCPConfiguration, backlog: Int, timeToLive: UInt8,
-    trafficClass: UInt8
+    endpoint: ListenEndpoint, configuration: TCPConfiguration, backlog: Int, fastOpenLimit: Int,
+    timeToLive: UInt8, trafficClass: UInt8
   ) {
+    fastOpen = FastOpenPending(limit: fastOpenLimit)
     self.endpoint = endpoint
     self.configuration = configuration
     self.backlog = backlog
@@ -94,6 +97,8 @@ struct ConnectionRecord: ~Copyable {
   var isPressed = false
   /// When the connection wants to be asked again. The heap may hold an earlier time, never a later one.
   var deadline = Instant.distantFuture
+  /// Whose bound of connections that began with text this one counts against, until its handshake is over.
+  var fastOpenListener: ListenerKey?
   /// The record that took over in TIME-WAIT, while it lives.
   var timeWait: TimeWaitKey?
   /// What signs and verifies its segments (RFC 5925).
@@ -118,10 +123,10 @@ struct ConnectionRecord: ~Copyable {
   mutating func gather() -> ConnectionChange {
     let (notices, transitions, buffered) = connection.takeNews()
     // What is known of the path is the host's affair and no news for a user.
-    let news = notices.subtracting(.pathMTU)
+    let news = notices.subtracting([.pathMTU, .fastOpen])
     let change = ConnectionChange(
       transitions: transitions, hasNews: !news.isEmpty, octets: buffered - charged,
-      foundPathMTU: notices.contains(.pathMTU))
+      foundPathMTU: notices.contains(.pathMTU), settledFastOpen: notices.contains(.fastOpen))
     self.news.formUnion(news)
     charged = buffered
     return change
@@ -139,6 +144,8 @@ struct ConnectionChange {
   let octets: Int
   /// Probing has told what its path takes.
   let foundPathMTU: Bool
+  /// What came of Fast Open is known.
+  let settledFastOpen: Bool
 }
 
 /// TIME-WAIT.

@@ -40,11 +40,13 @@ extension Stack {
     }
     if observing { observe(change, of: key) }
     if change.hasNews { connectionNews.append(key.index) }
+    if change.settledFastOpen { fastOpenSettled(by: key) }
     if change.foundPathMTU { pathMTUFound(by: key) }
     if !change.transitions.isEmpty { stateChanged(key) }
   }
 
   private mutating func stateChanged(_ key: ConnectionKey) {
+    if let listener = connections[key].fastOpenListener { fastOpenProgressed(key, at: listener) }
     if connections[key].connection.state == .timeWait { enterTimeWait(key) }
     if connections[key].connection.state == .closed { connectionOver(key) }
   }

@@ -17,12 +17,17 @@ extension Stack {
   ///   - endpoint: which of the host's addresses, or all; port 0 lets the host choose one.
   ///   - backlog: how many connections may wait to be accepted; 16 times as many handshakes may be under way, and
   ///     what comes beyond is answered with SYN cookies (`StackConfiguration.synCookies`).
+  ///   - fastOpenLimit: how many connections may begin with the text of their SYN and have their handshake under way, if
+  ///     the configuration allows that at all; what comes beyond gets a plain handshake (RFC 7413 §5.1). Such a connection
+  ///     can be accepted, read and written while it is in SYN-RECEIVED; `SocketEvent.connected` tells of its end.
   ///   - configuration: that of the connections; nil: the host's.
   /// - Throws: `addressInUse`, `addressNotAvailable`, `invalidBacklog`, `configuration`, `tooMany`, `noMemory`.
   public mutating func listen(
-    on endpoint: ListenEndpoint, backlog: Int = 15, configuration: TCPConfiguration? = nil
+    on endpoint: ListenEndpoint, backlog: Int = 15, fastOpenLimit: Int = 0,
+    configuration: TCPConfiguration? = nil
   ) throws(SocketError) -> ListenerID {
     guard backlog >= 1, backlog <= 1 << 16 else { throw .invalidBacklog(backlog) }
+    guard fastOpenLimit >= 0, fastOpenLimit <= 1 << 16 else { throw .invalidBacklog(fastOpenLimit) }
     try checkLocal(endpoint.address)
     let settings = try validated(configuration)
     var endpoint = endpoint
@@ -34,7 +39,7 @@ extension Stack {
     guard
       let key = listeners.insert(
         Listener(
-          endpoint: endpoint, configuration: settings, backlog: backlog,
+          endpoint: endpoint, configuration: settings, backlog: backlog, fastOpenLimit: fastOpenLimit,
           timeToLive: self.configuration.timeToLive, trafficClass: 0))
     else { throw .tooMany(.listeners, limit: listeners.limit) }
     budget.charge(footprint)
@@ -113,6 +118,34 @@ extension Stack {
     to remote: Endpoint, from address: IPAddress? = nil, port: UInt16 = 0,
     configuration: TCPConfiguration? = nil, at instant: Instant
   ) throws(SocketError) -> ConnectionID {
+    let key = try open(to: remote, from: address, port: port, configuration: configuration, at: instant)
+    settle(key)
+    return ConnectionID(key)
+  }
+
+  /// Active OPEN with text for the peer. Where `TCPConfiguration.fastOpen` allows it and the peer has given a cookie
+  /// before, as much of it as fits leaves with the SYN, and the peer may get that part twice (RFC 7413 §6.1); otherwise
+  /// it waits for the handshake, as what is written after `connect` does.
+  ///
+  /// - Parameter text: what is to be sent first.
+  /// - Returns: the connection, and how many octets were taken into its send buffer.
+  /// - Throws: as `connect` without text.
+  public mutating func connect(
+    to remote: Endpoint, from address: IPAddress? = nil, port: UInt16 = 0,
+    configuration: TCPConfiguration? = nil, sending text: RawSpan, at instant: Instant
+  ) throws(SocketError) -> (connection: ConnectionID, taken: Int) {
+    let key = try open(to: remote, from: address, port: port, configuration: configuration, at: instant)
+    // A connection that has just begun takes what its buffer and the host's budget hold.
+    let room = hasRoomForData(text.byteCount, of: key)
+    let taken = room ? (try? connections[key].connection.write(text, at: now)) ?? 0 : 0
+    settle(key)
+    return (ConnectionID(key), taken)
+  }
+
+  private mutating func open(
+    to remote: Endpoint, from address: IPAddress?, port: UInt16, configuration: TCPConfiguration?,
+    at instant: Instant
+  ) throws(SocketError) -> ConnectionKey {
     advance(to: instant)
     let settings = try validated(configuration)
     guard remote.port != 0 else { throw .invalidRemotePort }
@@ -134,6 +167,7 @@ extension Stack {
     if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
     authenticator?.begin(at: parameters.initialSequence)
     parameters.receiveAllowance = firstBuffer
+    prepareFastOpen(&parameters, tuple)
     let envelope = Envelope(
       tuple: tuple, link: link, timeToLive: self.configuration.timeToLive, trafficClass: 0,
       flowKey: self.configuration.keys.identification)
@@ -146,8 +180,7 @@ extension Stack {
     timersBefore = ArmedTimers()
     begin(key)
     statistics.tcp.activeOpens += 1
-    settle(key)
-    return ConnectionID(key)
+    return key
   }
 
   /// The link to a destination and the address to send from.

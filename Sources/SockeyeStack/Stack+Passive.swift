@@ -57,7 +57,7 @@ extension Stack {
   }
 
   /// Whether one more connection may wait to be accepted.
-  private func hasRoomForConnection(at listener: ListenerKey) -> Bool {
+  func hasRoomForConnection(at listener: ListenerKey) -> Bool {
     !listeners[listener].waiting.isFull && connections.count < connections.limit
       && budget.hasRoom(ConnectionRecord.footprint)
   }
@@ -215,6 +215,15 @@ extension Stack {
     var sequence = initialSequences.initialSequence(for: tuple, at: now)
     // RFC 1122 §4.2.2.13: above every number the old connection used. The distance is kept off the old window.
     if let minimumSequence, sequence <= minimumSequence { sequence = minimumSequence + 65_536 }
+    var offered: FastOpenCookie?
+    if arriving == nil, previous == nil, header.options.fastOpen != nil {
+      switch fastOpenAnswer(at: listener, tuple, header, payloadLength: payload.byteCount) {
+      case .none: break
+      case .offer(let cookie): offered = cookie
+      case .accept:
+        return beginFastOpen(at: listener, tuple, header, payload, over: link, initialSequence: sequence)
+      }
+    }
     // Text that isn't kept the peer sends again.
     let octets = HandshakeRecord.footprint + payload.byteCount
     let held = budget.hasRoom(octets) && hasRoomForHandshake(octets) ? payload.byteCount : 0
@@ -233,12 +242,38 @@ extension Stack {
           envelope: envelope(at: listener, tuple, over: link), listener: listener, previous: previous,
           charged: charged, authenticator: authenticator))
     else { return }
+    handshakes[key].handshake.offeredCookie = offered
     budget.charge(charged)
     handshakeOctets += charged
     listeners[listener].handshakes += 1
     index(FlowNumber.of(key), under: tuple)
     readyHandshakes.append(key.index)
     if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
+  }
+
+  /// A SYN whose text is taken at once (RFC 7413 §4.2.2): the connection waits to be accepted before its handshake is over.
+  private mutating func beginFastOpen(
+    at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, over link: LinkID,
+    initialSequence: SequenceNumber
+  ) {
+    let handshake = PassiveHandshake(
+      listen: parameters(at: listener, tuple, over: link, initialSequence: initialSequence), header: header,
+      payload: payload, heldLimit: payload.byteCount, at: now)
+    let unit = pathForConnection(towards: tuple.remote.address, over: link).limit
+    var record = ConnectionRecord(
+      connection: Connection(fastOpening: handshake, at: now),
+      envelope: envelope(at: listener, tuple, over: link), ownership: .listener(listener), pathMTU: unit,
+      authenticator: nil)
+    record.fastOpenListener = listener
+    guard let key = connections.insert(record) else { return }
+    timersBefore = ArmedTimers()
+    begin(key)
+    listeners[listener].fastOpen.began()
+    listeners[listener].waiting.append(key)
+    listenerNews.append(listener.index)
+    statistics.tcp.passiveOpens += 1
+    statistics.tcp.fastOpensPassive += 1
+    settle(key)
   }
 
   // MARK: Cookies

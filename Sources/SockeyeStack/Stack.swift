@@ -25,6 +25,8 @@ public struct Stack: ~Copyable {
   let configuration: StackConfiguration
   let initialSequences: InitialSequenceGenerator
   var cookies: SynCookies
+  let fastOpenCookies: FastOpenCookies
+  var fastOpens: FastOpenTable
   /// When the last call came in.
   public internal(set) var now = Instant.zero
   public internal(set) var statistics = HostStatistics()
@@ -106,6 +108,8 @@ public struct Stack: ~Copyable {
     initialSequences = InitialSequenceGenerator(
       key: configuration.keys.initialSequence, offsetKey: configuration.keys.timestampOffset)
     cookies = SynCookies(key: configuration.keys.cookies)
+    fastOpenCookies = FastOpenCookies(key: configuration.keys.fastOpen)
+    fastOpens = FastOpenTable(key: configuration.keys.paths, limit: configuration.pathLimit)
     budget = MemoryBudget(limit: configuration.memoryBudget)
     connections = Slab(limit: configuration.connectionLimit)
     handshakes = Slab(limit: configuration.handshakeLimit)
@@ -128,6 +132,7 @@ public struct Stack: ~Copyable {
   /// Octets counted against the host's budget.
   public var memoryUsed: Int {
     budget.used + reassembly.allocatedBytes + datagrams.allocatedBytes + paths.allocatedBytes
+      + fastOpens.allocatedBytes
   }
 
   // MARK: Links, addresses and routes

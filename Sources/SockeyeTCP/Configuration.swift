@@ -119,6 +119,9 @@ public struct TCPConfiguration: Sendable, Equatable {
   public var minimumRetransmissionTimeout: Interval = .seconds(1)
   /// Ceiling of the RTO, a minute or more (RFC 6298 §2.5).
   public var maximumRetransmissionTimeout: Interval = .seconds(120)
+  /// Whether text may travel on SYNs (RFC 7413): to servers that have given a cookie, and to a listener that says so
+  /// (`fastOpenLimit` of `listen`). Only for programs that bear it when the text of a SYN is delivered twice (§6.1).
+  public var fastOpen = false
   /// Which algorithm sets the congestion window.
   public var congestionControl: CongestionControlAlgorithm = .cubic
   /// Whether segments are spread over the round trip (RFC 9002 §7.7 says why), and not sent as fast as the window allows.

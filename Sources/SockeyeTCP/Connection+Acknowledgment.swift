@@ -64,8 +64,10 @@ extension Connection {
     // The peer's second SYN carries a window that is not scaled (RFC 7323 §2.2).
     let shift = header.flags.contains(.syn) ? 0 : Int(send.windowShift)
     send.setWindow(Int(header.window) << shift, sequence: header.sequence, acknowledgment: acknowledgment)
+    if fastOpen != nil, !isPassive { fastOpenAnswered(header) }
     acknowledgeNewData(header, at: now)
     becomeEstablished(at: now)
+    if isPassive { fastOpen = nil }
     deliverHeld(at: now)
     return nil
   }
@@ -111,7 +113,8 @@ extension Connection {
       timers.retransmissions = 0
       if isSearchingPath { searchAcknowledged() }
     }
-    if agreed.selectiveAcknowledgments && !wasHandshake {
+    // Of a Fast Open there may be text behind the SYN.
+    if agreed.selectiveAcknowledgments && (!wasHandshake || !scoreboard.log.isEmpty) {
       repairAfter(header, advance: octets, flightBefore: flightBefore, sample: roundTripSample, at: now)
     } else if !wasHandshake {
       let isMarked = echoArrived(header, flight: flightBefore, at: now)

@@ -85,6 +85,7 @@ extension Connection {
       simultaneousOpen(segment, payload: payload, at: now)
       return .accepted
     }
+    if fastOpen != nil { fastOpenAnswered(header) }
     acknowledgeNewData(header, at: now)
     becomeEstablished(at: now)
     acknowledgments.acknowledgeNow(.handshake)

@@ -130,10 +130,12 @@ extension Connection {
 
   private mutating func synchronizeLeft(_ plan: SegmentPlan, at now: Instant) {
     guard send.next == send.initial else { return }
-    send.sent(upTo: send.initial + 1, finish: false)
+    send.sent(upTo: send.initial + 1 + plan.payloadLength, finish: false)
+    fastOpen?.sent = plan.payloadLength
+    statistics.bytesSent += UInt64(plan.payloadLength)
     timers.progressAt = now
     timers.exclusive = .retransmission(now + roundTrip.timeout)
-    timed = TimedSegment(end: send.next, sentAt: now)
+    timed = TimedSegment(end: send.initial + 1, sentAt: now)
   }
 
   @inline(__always)

@@ -82,7 +82,7 @@ extension Connection {
     guard send.unsent >= needed, send.window >= needed, room >= needed, send.urgentEnd == nil,
       recovery.isOpen, scoreboard.log.sackedSegments == 0, scoreboard.log.lostOctets == 0,
       scoreboard.probe == nil, timers.retransmissions == 0, !receive.hasBlocks,
-      agreed.selectiveAcknowledgments
+      agreed.selectiveAcknowledgments, opening == .synchronized
     else { return .no }
     return length <= send.usableWindow && inflight + length <= room ? .send(length) : .hold
   }

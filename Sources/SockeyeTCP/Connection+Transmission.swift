@@ -34,6 +34,9 @@ extension Connection {
     if case .retransmission(let deadline) = timers.exclusive, deadline <= now {
       return synchronizePlan(purpose: timeoutPurpose, at: now)
     }
+    if answersEarly, let length = newLength(at: now), length > 0 {
+      return dataPlan(from: send.next, length: length, purpose: .data, at: now)
+    }
     if case .now(let reason) = acknowledgments.duty {
       // The ACK that a simultaneous open owes is a SYN,ACK (RFC 9293 §3.5, figure 8).
       if reason == .handshake { return synchronizePlan(purpose: .synchronizeAcknowledge, at: now) }
@@ -50,7 +53,7 @@ extension Connection {
   private borrowing func synchronizePlan(purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     let withAcknowledgment = opening != .synchronizeSent
     // RFC 7323 §2.2: the window of a SYN is not scaled.
-    return SegmentPlan(
+    var plan = SegmentPlan(
       sequence: send.initial,
       acknowledgment: withAcknowledgment ? receive.next : SequenceNumber(0),
       flags: withAcknowledgment ? [.syn, .ack] : synchronizeAsksForMarks ? [.syn, .ece, .cwr] : .syn,
@@ -61,6 +64,8 @@ extension Connection {
         timestamps: TimestampOption(
           value: timestampClock(at: now), echo: withAcknowledgment ? timestampRecent : 0)),
       purpose: purpose)
+    if fastOpen != nil { addFastOpen(to: &plan) }
+    return plan
   }
 
   // MARK: Synchronized states
@@ -229,7 +234,10 @@ extension Connection {
   ) -> Bool {
     if length >= room { return true }
     // What looks into a timeout may be small (RFC 5682 §2.1 (2b)).
-    let nagleAllows = configuration.noDelay || send.flight == 0 || recovery.holdsCopies
+    // A SYN that is outstanding is no text.
+    let nagleAllows =
+      configuration.noDelay || send.flight == 0 || recovery.holdsCopies
+      || send.flight == 1 && send.unacknowledged == send.initial
     // All of it fits. Everything written counts as pushed (MUST-60). Behind a FIN nothing more can come.
     if length == unsent && (nagleAllows || finishing) { return true }
     if nagleAllows && length * 2 >= send.maximumWindow { return true }

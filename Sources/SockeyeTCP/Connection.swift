@@ -18,6 +18,10 @@ public struct OpenParameters: Sendable {
   /// Of these octets, what has been seen to pass; nil when nobody has looked (RFC 4821 §7.2). Unless the connection probes,
   /// it sends no more.
   public var provenPathMTU: Int? = nil
+  /// What the SYN carries for Fast Open: a cookie, or the request of one; nil: nothing (RFC 7413).
+  public var fastOpenCookie: FastOpenCookie? = nil
+  /// The server's MSS if it is known from before, octets (RFC 7413 §4.1.3).
+  public var fastOpenSegmentSize: Int? = nil
   /// Largest packet that this host can receive, octets, IP header included (MMS_R plus the IP header).
   public var receiveMTU: Int
   /// What the host adds to the options of each segment once the connection has planned it, octets
@@ -129,6 +133,10 @@ public struct Connection: ~Copyable {
   public init(opening parameters: OpenParameters, at now: Instant) {
     self.init(
       parameters, opening: .synchronizeSent, isPassive: false, peerSequence: SequenceNumber(0), at: now)
+    if let cookie = parameters.fastOpenCookie, configuration.fastOpen {
+      fastOpen = FastOpenState(
+        cookie: cookie, segmentSize: parameters.fastOpenSegmentSize ?? parameters.defaultSegmentSize)
+    }
     transitions.append(from: .closed, to: .synSent)
   }
 
@@ -178,6 +186,8 @@ public struct Connection: ~Copyable {
   /// A larger packet may have to leave as a probe, or is watched (RFC 4821); then there is a `pathSearch`.
   var isSearchingPath = false
   var pathSearch: PathSearch?
+  /// Until the handshake is over, if there is text or a cookie in it (RFC 7413).
+  var fastOpen: FastOpenState?
 
   /// The connection's state (RFC 9293 §3.3.2).
   public var state: TCPState { connectionState(opening, send.phase, receive.phase) }
@@ -198,6 +208,7 @@ public struct Connection: ~Copyable {
   /// The end, for whatever reason. Bytes already received stay readable.
   mutating func close(_ reason: CloseReason) {
     guard opening != .closed else { return }
+    if fastOpen != nil { fastOpenFailed(reason) }
     transition { connection in
       connection.opening = .closed
       connection.closeReason = reason

@@ -108,6 +108,8 @@ public struct Notices: OptionSet, Sendable {
   @inlinable public static var drained: Notices { Notices(rawValue: 1 << 8) }
   /// `Connection.pathMTU` has changed by probing, or the search has come to its end.
   @inlinable public static var pathMTU: Notices { Notices(rawValue: 1 << 9) }
+  /// `Connection.takeFastOpenResult` has something to tell.
+  @inlinable public static var fastOpen: Notices { Notices(rawValue: 1 << 10) }
 }
 
 /// The timers of a connection.

@@ -59,6 +59,8 @@ public struct PassiveHandshake: ~Copyable {
   private var timeout: Interval
   private var challenges: ChallengeLimiter
   private var acknowledgeUnacceptable = false
+  /// What the first SYN,ACK hands out to a client that asked (RFC 7413 §4.1.2); a copy of it does not (7413-5).
+  public var offeredCookie: FastOpenCookie?
 
   /// - Parameters:
   ///   - listen: How the listener opens connections; ISS and timestamp offset for this one.
@@ -237,7 +239,7 @@ public struct PassiveHandshake: ~Copyable {
   }
 
   private borrowing func synchronizePlan(_ purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
-    SegmentPlan(
+    var plan = SegmentPlan(
       sequence: parameters.initialSequence, acknowledgment: next,
       flags: agreed.congestionNotification ? [.syn, .ack, .ece] : [.syn, .ack],
       window: UInt16(parameters.initialWindow),
@@ -246,6 +248,8 @@ public struct PassiveHandshake: ~Copyable {
         windowShift: agreed.windowScaling ? parameters.windowShift : nil, agreed: agreed,
         timestamps: timestamps(at: now)),
       purpose: purpose)
+    if copies == 0 { plan.options.fastOpen = offeredCookie }
+    return plan
   }
 
   private borrowing func plainOptions(at now: Instant) -> TCPOptions {

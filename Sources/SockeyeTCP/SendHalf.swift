@@ -75,6 +75,13 @@ struct SendHalf: ~Copyable {
     if finish, phase == .finishQueued { phase = .finishSent(at: end - 1) }
   }
 
+  /// What lies behind `end` counts as never sent.
+  /// - Precondition: `end` lies between SND.UNA and SND.NXT.
+  mutating func rollBack(to end: SequenceNumber) {
+    assert(end >= unacknowledged && end <= next, "what was sent can be taken back")
+    next = end
+  }
+
   mutating func resend(from sequence: SequenceNumber?, cause: RetransmissionCause) {
     if let sequence, sequence < next {
       resendNext = sequence

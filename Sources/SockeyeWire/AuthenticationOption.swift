@@ -115,6 +115,8 @@ extension TCPOptions {
   /// Takes over an option's content, whose bounds the caller has checked.
   /// - Parameter length: octets behind kind and length.
   mutating func takeAuthentication(_ bytes: RawSpan, at offset: Int, length: Int) {
+    // It lies where Fast Open would, which has no room beside it.
+    fastOpen = nil
     guard length >= 2, !isAuthenticated else { return markAuthenticationFault() }
     var code: (UInt32, UInt32, UInt32) = (0, 0, 0)
     if length >= 14 {

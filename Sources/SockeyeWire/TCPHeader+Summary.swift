@@ -58,6 +58,7 @@ extension TCPOptions {
       items.append("TS val \(timestamps.value) ecr \(timestamps.echo)")
     }
     if let windowScale { items.append("nop,wscale \(windowScale)") }
+    if let fastOpen { items.append(fastOpen.summary) }
     if !sackBlocks.isEmpty {
       var blocks = "nop,nop,sack \(sackBlocks.count) "
       for index in 0..<sackBlocks.count {

@@ -13,6 +13,7 @@ enum OptionKind {
   /// The MD5 signature of RFC 2385, which is only looked for.
   static var signature: UInt8 { 19 }
   static var authentication: UInt8 { 29 }
+  static var fastOpen: UInt8 { 34 }
 
   /// NOP, NOP, and a timestamps option's kind and length: how most segments' options begin (RFC 7323,
   /// appendix A).
@@ -92,12 +93,17 @@ extension TCPOptions {
     case (OptionKind.authentication, _):
       takeAuthentication(bytes, at: offset, length: length)
     case (OptionKind.sack, 8...) where length % 8 == 0 && sackBlocks.isEmpty:
+      // What has blocks is no SYN, and Fast Open says nothing there.
+      fastOpen = nil
       for block in 0..<min(length / 8, isAuthenticated ? 2 : SACKBlocks.limit) {
         sackBlocks.append(
           SACKBlock(
             left: SequenceNumber(bytes.uint32(at: offset &+ 8 &* block)),
             right: SequenceNumber(bytes.uint32(at: offset &+ 8 &* block &+ 4))))
       }
+    case (OptionKind.fastOpen, _) where fastOpen == nil && sackBlocks.isEmpty && !isAuthenticated:
+      // RFC 7413 §4.1.1 (7413-2): one of a wrong length is as if it weren't there.
+      if let cookie = FastOpenCookie(bytes, at: offset, length: length) { fastOpen = cookie }
     default:
       break
     }

@@ -3,7 +3,7 @@
 extension TCPOptions {
   /// Appends `encodedLength` bytes.
   ///
-  /// On a SYN: MSS, SACK-permitted, timestamps, NOP, window scale. Else: NOP, NOP, timestamps, NOP, NOP,
+  /// On a SYN: MSS, SACK-permitted, timestamps, NOP, window scale, Fast Open. Else: NOP, NOP, timestamps, NOP, NOP,
   /// SACK. Authentication comes last (RFC 5925 §7.3).
   /// - Returns: the sum of the 32-bit words written, not folded.
   /// - Precondition: `out` has room for `encodedLength` bytes.
@@ -24,6 +24,7 @@ extension TCPOptions {
     if let windowScale {
       sum = sum &+ TCPOptions.write(0x0103_0300 | UInt32(windowScale), into: &out)
     }
+    if let fastOpen { return sum &+ fastOpen.write(into: &out) }
     sum = sum &+ writeBlocks(into: &out)
     guard let authentication else { return sum }
     let identifiers = UInt32(authentication.keyID) << 8 | UInt32(authentication.nextKeyID)

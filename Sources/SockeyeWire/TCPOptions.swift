@@ -34,6 +34,7 @@ public struct TCPOptions: Equatable, Sendable {
   @inlinable static var hasTimestamps: UInt8 { 8 }
   @inlinable static var isMalformed: UInt8 { 16 }
   @inlinable static var hasAuthentication: UInt8 { 32 }
+  @inlinable static var hasFastOpen: UInt8 { 64 }
 
   /// No options.
   @inlinable
@@ -121,6 +122,7 @@ public struct TCPOptions: Equatable, Sendable {
   @usableFromInline
   var anyEncodedLength: Int {
     var length = lengthBeforeBlocks
+    if let fastOpen { return length &+ fastOpen.encodedLength }
     let blocks = writtenBlocks
     if blocks > 0 { length &+= 4 &+ 8 &* blocks }
     if isAuthenticated { length &+= AuthenticationOption.length }

@@ -123,7 +123,7 @@ func icmpError(
     #expect(host.events().contains { if case .softError = $0 { true } else { false } })
   }
 
-  @Test(.requirement("MUST-55", "A-27"))
+  @Test(.requirement("6633-1", "MUST-55", "A-27"))
   func sourceQuenchIsDroppedInSilence() throws {
     let host = Host()
     let (id, _) = try host.connected()

@@ -99,7 +99,7 @@ import Testing
     return header + packet[20...]
   }
 
-  @Test(.requirement("A-12", "6864-3"))
+  @Test(.requirement("A-12", "6864-1", "6864-3"))
   func identificationsTellNothing() throws {
     let host = Host()
     let (id, peer) = try host.connected()

@@ -111,7 +111,7 @@ import Testing
     #expect(data.link == second)
   }
 
-  @Test(.requirement("A-10", "6056-2"))
+  @Test(.requirement("A-10", "6056-1", "6056-2"))
   func ephemeralPortsFollowNoPattern() throws {
     let host = Host()
     var ports: [UInt16] = []
@@ -130,7 +130,7 @@ import Testing
     #expect(parts.allSatisfy { $0 > 30 && $0 < 95 }, "all of the range is used: \(parts)")
   }
 
-  @Test(.requirement("A-42", "U-04"))
+  @Test(.requirement("A-42", "U-04", "6056-3"))
   func whenNoPortIsFreeConnectSaysSo() throws {
     let host = Host { $0.ephemeralPorts = 50_000...50_009 }
     var ids: [ConnectionID] = []

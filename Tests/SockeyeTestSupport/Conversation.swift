@@ -163,11 +163,33 @@ public final class Conversation {
   // MARK: The user's calls
 
   public func listen(
-    backlog: Int = 15, tcp: TCPConfiguration? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    backlog: Int = 15, fastOpenLimit: Int = 0, tcp: TCPConfiguration? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) {
     attempt(sourceLocation) { () throws(SocketError) in
       listener = try stack.listen(
-        on: ListenEndpoint(port: hostPort), backlog: backlog, configuration: tcp.map(Self.taking))
+        on: ListenEndpoint(port: hostPort), backlog: backlog, fastOpenLimit: fastOpenLimit,
+        configuration: tcp.map(Self.taking))
+    }
+    drain()
+  }
+
+  /// Active OPEN with octets of the script's text, as many of which as may leave with the SYN.
+  public func connect(
+    sending count: Int, tcp: TCPConfiguration? = nil, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    written = 0
+    let bytes = Self.text(at: 1, count)
+    attempt(sourceLocation) { () throws(SocketError) in
+      let begun = try bytes.withRawSpanThrowing { span throws(SocketError) in
+        try stack.connect(
+          to: Endpoint(address: peerAddress, port: peerPort), port: hostPort,
+          configuration: tcp.map(Self.taking),
+          sending: span,
+          at: now)
+      }
+      connection = begun.connection
+      written = begun.taken
     }
     drain()
   }
@@ -475,7 +497,8 @@ public final class Conversation {
         wrong: \(wrong.joined(separator: ", "))
         """, sourceLocation: sourceLocation)
     }
-    if !segment.payload.isEmpty, segment.payload != Self.text(at: relative, segment.payload.count) {
+    let first = relative + (header.flags.contains(.syn) ? 1 : 0)
+    if !segment.payload.isEmpty, segment.payload != Self.text(at: first, segment.payload.count) {
       Issue.record("the text at \(relative) is not what was written", sourceLocation: sourceLocation)
     }
     return segment

@@ -1,0 +1,80 @@
+// Text on the SYN and before the end of the handshake (RFC 7413): the client's SYN and what its answer means, and the
+// server's connection that begins with text. Cookies are in FastOpen.
+
+import SockeyeBytes
+import SockeyeWire
+
+extension Connection {
+  /// What came of Fast Open, once it is known; nil before, and afterwards.
+  public mutating func takeFastOpenResult() -> FastOpenResult? {
+    let result = fastOpen?.result
+    if result != nil { fastOpen = nil }
+    return result
+  }
+
+  /// Puts cookie and text onto our first SYN (RFC 7413 §4.2.1). A copy has neither (7413-5), for what drops such a SYN drops
+  /// the next one, too.
+  borrowing func addFastOpen(to plan: inout SegmentPlan) {
+    guard let fastOpen, let cookie = fastOpen.cookie, opening == .synchronizeSent, send.next == send.initial
+    else { return }
+    plan.options.fastOpen = cookie
+    if cookie.isRequest { return }
+    // 7413-4: no more than the server takes.
+    let room = min(fastOpen.segmentSize + Constants.headerLength, pathLimit) - plan.headerLength
+    plan.payloadLength = max(0, min(room, send.buffer.count))
+  }
+
+  /// The peer answers our SYN. What it doesn't acknowledge of the text counts as never sent, so that it leaves with the
+  /// first ACK (7413-7).
+  mutating func fastOpenAnswered(_ header: TCPHeader) {
+    guard let fastOpen, fastOpen.cookie != nil else { return }
+    var result = FastOpenResult()
+    result.sent = fastOpen.sent
+    result.accepted = header.acknowledgment - (send.initial + 1)
+    result.segmentSize = header.options.maximumSegmentSize.map { Int($0) }
+    if let cookie = header.options.fastOpen, !cookie.isRequest { result.cookie = cookie }
+    let isIgnored = result.sent > 0 && result.accepted == 0 && result.cookie == nil
+    result.isRefused = isIgnored || timers.retransmissions > 0
+    statistics.bytesSent -= UInt64(result.sent - result.accepted)
+    send.rollBack(to: header.acknowledgment)
+    fastOpen.result = result
+    notices.insert(.fastOpen)
+  }
+
+  /// The handshake has failed: whatever has dropped our SYNs may have done so for what was on the first (7413-7).
+  mutating func fastOpenFailed(_ reason: CloseReason) {
+    guard let fastOpen, fastOpen.cookie != nil, opening == .synchronizeSent else { return }
+    switch reason {
+    case .timedOut, .unreachable:
+      fastOpen.result = FastOpenResult(isRefused: true, sent: fastOpen.sent)
+      notices.insert(.fastOpen)
+    case .finished, .aborted, .reset, .refused, .keepAliveTimedOut, .orphaned, .noResources:
+      break
+    }
+  }
+
+  /// The server's side (RFC 7413 §4.2.2): the SYN came with a good cookie, so its text is delivered at once, and answered
+  /// before the handshake is over if the user answers. The connection is in SYN-RECEIVED, and its SYN,ACK is still to
+  /// leave.
+  public init(fastOpening handshake: consuming PassiveHandshake, at now: Instant) {
+    self.init(
+      handshake.parameters, opening: .synchronizeReceived, isPassive: true,
+      peerSequence: handshake.peerSequence, at: now)
+    transitions.append(from: .listen, to: .synReceived)
+    send.setWindow(
+      Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: SequenceNumber(0))
+    adoptPeerOptions(handshake.peerOptions, at: now)
+    if !agreed.windowScaling { receive.stopScaling() }
+    fastOpen = FastOpenState(cookie: nil, segmentSize: 0)
+    handshake.held.withReadableBytes { first, second in
+      if first.byteCount > 0 { _ = receive.place(first, at: receive.next) }
+      if second.byteCount > 0 { _ = receive.place(second, at: receive.next) }
+    }
+    if receive.buffer.count > 0 { notices.insert(.readable) }
+    statistics.bytesReceived += UInt64(receive.buffer.count)
+    statistics.segmentsReceived += 1
+  }
+
+  /// Whether text may leave before our SYN is acknowledged.
+  var answersEarly: Bool { isPassive && fastOpen != nil && opening == .synchronizeReceived }
+}
