@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-SOCKEYE, WORK = sys.argv[1:3]
+SOCKEYE, WORK, FAR = sys.argv[1:4]
 passed, failures, running = 0, [], []
 
 

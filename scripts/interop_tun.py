@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from interop_tools import KernelServer, SOCKEYE, Tool, WORK, captured, check, eventually, finish, serve
+from interop_tools import FAR, KernelServer, SOCKEYE, Tool, WORK, captured, check, eventually, finish, running, serve
 
 GREETING = "服务器连接成功!\n".encode()
 MESSAGE = "客户端发送消息啦!"
@@ -470,7 +470,114 @@ def without_rights():
               f"{status} {tool.text}")
 
 
+# --- sockeye bridge, between two kernels
+
+# Runs in the other namespace: answers what comes to port 7 with the time at which it came, and counts until "end" comes.
+FAR_END = """
+import socket, struct, time
+end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+end.bind(("10.35.1.2", 7))
+print("ready", flush=True)
+times = []
+while True:
+    data, peer = end.recvfrom(2000)
+    times.append(time.monotonic())
+    if data == b"end":
+        if len(times) > 2:
+            print(len(times) - 1, times[-2] - times[0], flush=True)
+        times = []
+    elif data[:4] == b"echo":
+        end.sendto(data, peer)
+"""
+
+
+def bridge(*arguments):
+    """Joins this network and the other, whose end is 10.35.1.2, and starts what answers there."""
+    tool = Tool("bridge", "near0", "far0", *arguments)
+    if not tool.says("^joining near0 and far0"):
+        check("bridge starts", False, tool.text)
+        sys.exit(finish())
+    for command in (f"ip link set far0 netns {FAR}", "ip addr add 10.35.1.1/24 dev near0", "ip link set near0 up",
+                    f"ip -n {FAR} addr add 10.35.1.2/24 dev far0", f"ip -n {FAR} link set far0 up"):
+        subprocess.run(command.split(), check=True)
+    far = subprocess.Popen(["ip", "netns", "exec", FAR, "python3", "-c", FAR_END], stdout=subprocess.PIPE, text=True)
+    running.append(far)
+    far.stdout.readline()
+    near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    near.connect(("10.35.1.2", 7))
+    near.settimeout(5)
+    # The first packet finds an interface that has just come up.
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        near.send(b"echo")
+        try:
+            near.settimeout(0.5)
+            near.recv(100)
+            break
+        except OSError:
+            continue
+    near.settimeout(0.3)
+    try:
+        while True:
+            near.recv(100)
+    except OSError:
+        pass
+    near.settimeout(5)
+    return tool, far, near
+
+
+def bridging():
+    """What the emulated wire does, as two kernels see it. A busy machine makes all of it later, so that what is told in
+    numbers is checked only where that does no harm."""
+    tool, far, near = bridge("--rtt", "40ms", "--rate", "20mbit", "--queue", "10p")
+    trips = []
+    for number in range(50):
+        began = time.monotonic()
+        near.send(b"echo%d" % number)
+        near.recv(100)
+        trips.append((time.monotonic() - began) * 1000)
+    trips.sort()
+    check(f"bridge: a round trip of 40 ms takes {trips[25]:.2f} ms (median; least {trips[0]:.2f})",
+          40 <= trips[0] < 42)
+    near.send(b"end")
+    far.stdout.readline()
+    # Twice the rate: the queue drops what is too much. 1278 octets are 1250 of content and the headers.
+    began = time.monotonic()
+    for number in range(2000):
+        near.send(bytes(1250))
+        time.sleep(max(0, began + (number + 1) * 1278 * 8 / 40e6 - time.monotonic()))
+    time.sleep(0.2)
+    near.send(b"end")
+    count, seconds = far.stdout.readline().split()
+    rate = (int(count) - 1) * 1278 * 8 / float(seconds) / 1e6
+    check(f"bridge: of 40 Mbit/s, 20 come through ({rate:.2f})", 5 < rate < 20.4)
+    check("bridge: Ctrl-C ends it with a report", tool.stop() == 0 and "dropped by the full queue" in tool.text, tool.text)
+    far.kill()
+    subprocess.run(["ip", "-n", FAR, "link", "del", "far0"], capture_output=True)
+
+    tool, far, near = bridge("--rtt", "2ms", "--rate", "1gbit", "--loss", "10%", "--queue", "10000p", "--json")
+    near.send(b"end")
+    far.stdout.readline()
+    for number in range(10_000):
+        near.send(b"x" * 100)
+        if number % 100 == 0:
+            time.sleep(0.002)
+    time.sleep(0.2)
+    near.send(b"end")
+    near.send(b"end")
+    count = int(far.stdout.readline().split()[0])
+    # Four standard deviations of a binomial distribution.
+    check(f"bridge: a tenth of 10,000 packets is lost ({10_000 - count})", abs(10_000 - count - 1000) < 4 * 30)
+    check("bridge: the report is JSON", tool.stop() == 0 and '"there":{' in tool.text, tool.text)
+    far.kill()
+
+    tool = Tool("bridge", "near0", "near0")
+    check("bridge: an interface is not joined to itself", tool.wait(10) == 64, tool.text)
+
+
 serving()
+bridging()
 http()
 echo_requests()
 for each, (_, _, kernels_address) in ENDS.items():

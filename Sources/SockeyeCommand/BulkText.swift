@@ -180,7 +180,10 @@ enum BulkText {
     bytes.appendJSON("seed", configuration.seed)
   }
 
-  private static func append(_ name: String, _ link: LinkStatistics, to bytes: inout [UInt8]) {
+  /// - Parameter untaken: packets that whoever they were for did not take, where that is known.
+  static func append(
+    _ name: String, _ link: LinkStatistics, untaken: UInt64? = nil, to bytes: inout [UInt8]
+  ) {
     bytes.openJSON(name)
     bytes.appendJSON("offered", link.offered)
     bytes.appendJSON("arrived", link.arrived)
@@ -194,6 +197,7 @@ enum BulkText {
     bytes.appendJSON("longest-queue", link.longestQueue)
     bytes.appendJSON("queueing-delay-mean", UInt64(link.queueingDelay.mean.nanoseconds))
     bytes.appendJSON("queueing-delay-p99", UInt64(link.queueingDelay.percentile(99).nanoseconds))
+    if let untaken { bytes.appendJSON("untaken", untaken) }
     bytes.closeJSON()
   }
 

@@ -31,8 +31,7 @@ struct SimulateBulk: ParsableCommand {
       A retransmission is spurious if its content reaches the receiver without it. Unless they are given, socket \
       buffers hold what path and queue hold twice, so that they are no bound. The content is checked at the receiver.
 
-      Times have a unit (us, ms, s; ms without one), rates too (kbit, mbit, gbit), sizes kB, MB, GB or KiB, MiB, \
-      GiB, shares are 1% or 0.01.
+      \(PathOptions.units)
 
       Examples:
         sockeye simulate bulk --bytes 50MB --rtt 100ms --rate 100mbit --queue 1bdp --loss 1%
@@ -50,56 +49,8 @@ struct SimulateBulk: ParsableCommand {
     transform: Arguments.transferSize)
   var bytes: UInt64 = 50_000_000
 
-  @Option(
-    help: ArgumentHelp("Propagation there and back. (default: 100ms)", valueName: "time"),
-    transform: Arguments.roundTrip)
-  var rtt: Interval = .milliseconds(100)
-
-  @Option(
-    help: ArgumentHelp(
-      "Of the link in each direction, IP headers counted. (default: 100mbit)", valueName: "rate"),
-    transform: Arguments.rate)
-  var rate: UInt64 = 100_000_000
-
-  @Option(
-    help: ArgumentHelp(
-      "What may wait for the link: times rate × rtt (1bdp, at least a packet), a size, or packets (100p). (default: 1bdp)",
-      valueName: "queue"), transform: Arguments.queue)
-  var queue: BottleneckQueue = .bandwidthDelay(millionths: 1_000_000)
-
-  @Option(help: ArgumentHelp("Packets of data lost.", valueName: "share"), transform: Arguments.probability)
-  var loss: Probability = .never
-
-  @Option(help: ArgumentHelp("Acknowledgments lost.", valueName: "share"), transform: Arguments.probability)
-  var reverseLoss: Probability = .never
-
-  @Option(
-    help: ArgumentHelp("Packets that are overtaken, and by how much they are late.", valueName: "share:time"),
-    transform: Arguments.reordering)
-  var reorder: Reordering?
-
-  @Option(
-    help: ArgumentHelp("Packets that arrive twice.", valueName: "share"), transform: Arguments.probability)
-  var duplicate: Probability = .never
-
-  @Option(
-    help: ArgumentHelp("Packets in which one bit changes.", valueName: "share"),
-    transform: Arguments.probability)
-  var corrupt: Probability = .never
-
-  @Option(
-    help: ArgumentHelp("Up to so much more delay a packet, in order.", valueName: "time"),
-    transform: Arguments.time)
-  var jitter: Interval = .zero
-
-  @Option(
-    help: ArgumentHelp(
-      "Packets larger than this vanish without a word, as where ICMP is filtered.", valueName: "bytes"),
-    transform: Arguments.mtu)
-  var pathMTU: Int?
-
-  @Flag(help: "Mark ECN-capable packets when half of the queue is in use.")
-  var ecn = false
+  @OptionGroup(title: "Path options")
+  var path: PathOptions
 
   @Flag(
     inversion: .prefixedNo,
@@ -132,9 +83,6 @@ struct SimulateBulk: ParsableCommand {
     transform: Arguments.receiveBuffer)
   var receiveBuffer: BufferBounds?
 
-  @Option(help: "Of all that is left to chance.")
-  var seed: UInt64 = 1
-
   @Flag(help: "Print one JSON object: times in ns, rates in bit/s, sizes in bytes.")
   var json = false
 
@@ -152,24 +100,10 @@ struct SimulateBulk: ParsableCommand {
     var result = BulkConfiguration(bytes: bytes)
     let algorithms = flows.algorithms.isEmpty ? [congestion] : flows.algorithms
     result.flows = (0..<flows.count).map { algorithms[$0 % algorithms.count] }
-    result.bitsPerSecond = rate
-    result.roundTrip = rtt
-    result.queue = queue
-    result.loss = loss
-    result.reverseLoss = reverseLoss
-    if let reorder {
-      result.reordering = reorder.probability
-      result.reorderingDelay = reorder.delay
-    }
-    result.duplication = duplicate
-    result.corruption = corrupt
-    result.jitter = jitter
-    result.pathMTU = pathMTU
-    result.marksCongestion = ecn
+    path.apply(to: &result)
     result.isPaced = pacing
     result.sendBuffer = sendBuffer
     result.receiveBuffer = receiveBuffer
-    result.seed = seed
     return result
   }
 

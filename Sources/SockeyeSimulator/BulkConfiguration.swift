@@ -85,7 +85,7 @@ public struct BulkConfiguration: Sendable, Equatable {
   }
 
   /// The link that the data takes.
-  var dataLink: LinkConfiguration {
+  public var dataLink: LinkConfiguration {
     var link = LinkConfiguration(delay: roundTrip - roundTrip / 2)
     link.bitsPerSecond = bitsPerSecond
     link.queueLimit = queueLimit
@@ -106,7 +106,7 @@ public struct BulkConfiguration: Sendable, Equatable {
   }
 
   /// The link that the acknowledgments take.
-  var acknowledgmentLink: LinkConfiguration {
+  public var acknowledgmentLink: LinkConfiguration {
     var link = LinkConfiguration(delay: roundTrip / 2)
     link.bitsPerSecond = bitsPerSecond
     link.queueLimit = queueLimit

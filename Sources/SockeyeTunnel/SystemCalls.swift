@@ -96,6 +96,31 @@ enum SystemCalls {
     throw SystemError.last("poll")
   }
 
+  /// Waits until one of the descriptors has something to read, a signal came, or the time is up. Finer than `poll`,
+  /// whose unit is the millisecond.
+  /// - Parameters:
+  ///   - descriptors: below 1024 each, which is as far as the call goes.
+  ///   - nanoseconds: how long at most; nil for ever.
+  static func waitUntilReadable(_ descriptors: [Int32], nanoseconds: Int64?) throws(SystemError) {
+    var set = fd_set()
+    unsafe withUnsafeMutableBytes(of: &set) { bytes in
+      for descriptor in descriptors {
+        precondition(descriptor >= 0 && descriptor < 8 * bytes.count, "select knows no such descriptor")
+        unsafe bytes[Int(descriptor) / 8] |= 1 << UInt8(descriptor % 8)
+      }
+    }
+    let count = (descriptors.max() ?? -1) + 1
+    let ready: Int32
+    if let nanoseconds {
+      var patience = timespec(
+        tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+      ready = unsafe pselect(count, &set, nil, nil, &patience, nil)
+    } else {
+      ready = unsafe pselect(count, &set, nil, nil, nil, nil)
+    }
+    if ready < 0, errno != EINTR { throw SystemError.last("pselect") }
+  }
+
   /// Waits until a descriptor takes bytes.
   static func waitUntilWritable(_ descriptor: Int32) throws(SystemError) {
     var entries = [pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)]
