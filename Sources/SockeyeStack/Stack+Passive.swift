@@ -256,9 +256,10 @@ extension Stack {
     at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, over link: LinkID,
     initialSequence: SequenceNumber
   ) {
+    var listen = parameters(at: listener, tuple, over: link, initialSequence: initialSequence)
+    listen.receiveAllowance = firstBuffer
     let handshake = PassiveHandshake(
-      listen: parameters(at: listener, tuple, over: link, initialSequence: initialSequence), header: header,
-      payload: payload, heldLimit: payload.byteCount, at: now)
+      listen: listen, header: header, payload: payload, heldLimit: payload.byteCount, at: now)
     let unit = pathForConnection(towards: tuple.remote.address, over: link).limit
     var record = ConnectionRecord(
       connection: Connection(fastOpening: handshake, at: now),

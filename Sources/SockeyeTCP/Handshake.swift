@@ -59,8 +59,14 @@ public struct PassiveHandshake: ~Copyable {
   private var timeout: Interval
   private var challenges: ChallengeLimiter
   private var acknowledgeUnacceptable = false
-  /// What the first SYN,ACK hands out to a client that asked (RFC 7413 §4.1.2); a copy of it does not (7413-5).
-  public var offeredCookie: FastOpenCookie?
+  /// The octets of `offeredCookie`; zero: none.
+  private var offeredOctets: UInt64 = 0
+  /// What the first SYN,ACK hands out to a client that asked (RFC 7413 §4.1.2), eight octets; a copy of it does not
+  /// (7413-5).
+  public var offeredCookie: FastOpenCookie? {
+    get { offeredOctets == 0 ? nil : FastOpenCookie(offeredOctets) }
+    set { offeredOctets = newValue?.high ?? 0 }
+  }
 
   /// - Parameters:
   ///   - listen: How the listener opens connections; ISS and timestamp offset for this one.
