@@ -22,6 +22,25 @@ func testing(_ others: [Target.Dependency] = []) -> [Target.Dependency] {
   upTo("SockeyeSimulator") + ["SockeyeTestSupport"] + others
 }
 
+// packetdrill loads a shared library into Linux programs, so nobody else has the library.
+#if os(Linux)
+  let packetdrillProducts: [Product] = [
+    .library(name: "sockeye-packetdrill", type: .dynamic, targets: ["SockeyePacketdrill"])
+  ]
+  let packetdrillTargets: [Target] = [
+    .target(name: "SockeyePacketdrillShims"),
+    .target(
+      name: "SockeyePacketdrill", dependencies: upTo("SockeyeStack") + ["SockeyePacketdrillShims"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SockeyePacketdrillTests",
+      dependencies: testing(["SockeyePacketdrill", "SockeyePacketdrillShims"])),
+  ]
+#else
+  let packetdrillProducts: [Product] = []
+  let packetdrillTargets: [Target] = []
+#endif
+
 let package = Package(
   name: "sockeye",
   products: [
@@ -30,7 +49,7 @@ let package = Package(
     .library(name: "SockeyeSimulator", targets: ["SockeyeTrace", "SockeyeSimulator"]),
     .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
     .library(name: "SockeyeAuthentication", targets: ["SockeyeAuthentication"]),
-  ],
+  ] + packetdrillProducts,
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -70,6 +89,6 @@ let package = Package(
     .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
     .testTarget(name: "SockeyeAuthenticationTests", dependencies: testing(["SockeyeAuthentication"])),
     .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
-  ],
+  ] + packetdrillTargets,
   swiftLanguageModes: [.v6]
 )

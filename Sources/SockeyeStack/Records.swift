@@ -14,7 +14,7 @@ typealias TimeWaitKey = Slab<TimeWaitEntry>.Key
 /// LISTEN: where connections are taken, how many may be under way, and those that wait to be accepted.
 struct Listener: ~Copyable {
   let endpoint: ListenEndpoint
-  let configuration: TCPConfiguration
+  var configuration: TCPConfiguration
   let backlog: Int
   /// How many handshakes may be under way: more than may wait, for a handshake lasts a round trip, in which a crowd
   /// of clients can begin, and each takes little.

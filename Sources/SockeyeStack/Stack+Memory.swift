@@ -37,7 +37,10 @@ extension Stack {
 
   /// The last of the memory is for those who hold no more than their share.
   @inline(never)
-  private func isShareOfReserve(_ octets: Int) -> Bool { octets <= fairShare && budget.hasRoom(octets) }
+  private func isShareOfReserve(_ octets: Int) -> Bool {
+    // What the tables beside take is not charged one by one, and a ring begins with more than what it is given.
+    octets <= fairShare && budget.hasRoom(octets + 2 * Self.leastBuffer + memoryUsed - budget.used)
+  }
 
   // MARK: While memory is short
 

@@ -64,6 +64,15 @@ extension Stack {
     return listeners[listener.key].endpoint
   }
 
+  /// Changes how the connections of a listener are configured, those whose handshake begins from now on.
+  /// - Throws: `noSuchListener`, `configuration`; then nothing has changed.
+  public mutating func setConfiguration(
+    _ configuration: TCPConfiguration, of listener: ListenerID
+  ) throws(SocketError) {
+    guard listeners.contains(listener.key) else { throw .noSuchListener }
+    listeners[listener.key].configuration = try validated(configuration)
+  }
+
   /// Connections of a listener that wait to be accepted.
   public func waitingCount(of listener: ListenerID) throws(SocketError) -> Int {
     guard listeners.contains(listener.key) else { throw .noSuchListener }

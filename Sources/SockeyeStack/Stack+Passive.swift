@@ -30,6 +30,10 @@ extension Stack {
     case .returnToListen:
       note(nil, tuple, header, payloadLength: payload.byteCount)
       return endHandshake(key, as: .listen)
+    case .completed
+    where handshakes[key].handshake.waitsForText(
+      header, payloadLength: payload.byteCount, at: now):
+      note(nil, tuple, header, payloadLength: payload.byteCount)
     case .completed:
       return completeHandshake(key, header, payload)
     }

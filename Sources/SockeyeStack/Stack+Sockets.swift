@@ -176,6 +176,12 @@ extension Stack {
     return status
   }
 
+  /// How the sending side of a connection stands, segment by segment. Takes time in proportion to the segments
+  /// outstanding.
+  public func transmissionStatus(of id: ConnectionID) throws(SocketError) -> TransmissionStatus {
+    try connections[known(id)].connection.transmissionStatus(at: now)
+  }
+
   /// Both ends of a connection.
   public func endpoints(of id: ConnectionID) throws(SocketError) -> FourTuple {
     try connections[known(id)].envelope.tuple
@@ -243,6 +249,24 @@ extension Stack {
     settle(key)
   }
 
+  /// Holds back what does not fill a segment until the cork is drawn, for at most 200 ms; see `Connection.setCork`.
+  public mutating func setCork(
+    _ isCorked: Bool, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    connections[key].connection.setCork(isCorked, at: now)
+    readyConnections.append(key.index)
+  }
+
+  /// Has the next ACKs of data leave at once, or lets them wait again; see `Connection.setQuickAcknowledgments`.
+  public mutating func setQuickAcknowledgments(
+    _ isQuick: Bool, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    connections[key].connection.setQuickAcknowledgments(isQuick)
+    readyConnections.append(key.index)
+  }
+
   /// Sets how long data may stay unacknowledged, R2; nil: for ever (RFC 9293 §3.8.3 MUST-21).
   public mutating func setUserTimeout(
     _ timeout: Interval?, of id: ConnectionID, at instant: Instant
@@ -250,6 +274,19 @@ extension Stack {
     let key = try enter(id, at: instant)
     do throws(ConfigurationError) {
       try connections[key].connection.setUserTimeout(timeout)
+    } catch {
+      throw .configuration(error)
+    }
+    readyConnections.append(key.index)
+  }
+
+  /// Sets how long a connection waits for the peer's FIN after `close`.
+  public mutating func setOrphanTimeout(
+    _ timeout: Interval, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    do throws(ConfigurationError) {
+      try connections[key].connection.setOrphanTimeout(timeout)
     } catch {
       throw .configuration(error)
     }

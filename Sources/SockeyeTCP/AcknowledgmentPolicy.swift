@@ -14,7 +14,19 @@ struct AcknowledgmentPolicy: Sendable, Equatable {
   /// Last.ACK.sent (RFC 7323 §4.3).
   private(set) var lastSent: SequenceNumber
 
-  init(lastSent: SequenceNumber) { self.lastSent = lastSent }
+  /// How many more ACKs of data leave without delay.
+  private(set) var quick: UInt8
+
+  init(lastSent: SequenceNumber, quick: UInt8 = 0) {
+    self.lastSent = lastSent
+    self.quick = quick
+  }
+
+  /// The next ACKs of data, so many of them, are not to wait, and neither is one that waits already.
+  mutating func beginQuick(_ count: UInt8) {
+    quick = count
+    if case .delayed = duty, count > 0 { duty = .now(.immediate) }
+  }
 
   mutating func acknowledgeNow(_ reason: AcknowledgmentReason) {
     // The first reason is the one that stands: a challenge is not turned into a plain ACK.
@@ -30,8 +42,9 @@ struct AcknowledgmentPolicy: Sendable, Equatable {
     switch duty {
     case .now: return
     case .none, .delayed:
-      if next - lastSent >= 2 * fullSegment || delay == .zero {
+      if next - lastSent >= 2 * fullSegment || delay == .zero || quick > 0 {
         duty = .now(.immediate)
+        if quick > 0 { quick -= 1 }
       } else if duty == .none {
         duty = .delayed(until: now + delay)
       }

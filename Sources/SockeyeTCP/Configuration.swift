@@ -58,6 +58,8 @@ public struct ConfigurationError: Error, Sendable, Equatable {
     case keepAliveIdle, keepAliveInterval, keepAliveProbes, initialRetransmissionTimeout
     case minimumRetransmissionTimeout, maximumRetransmissionTimeout, userTimeout, connectTimeout
     case maximumSegmentLifetime, trafficClass, timeToLive, pathProbingBase
+    case quickAcknowledgments, minimumWindowScale, retransmissionGranularity, slowStartLimit
+    case acceptDeferral, orphanTimeout
   }
 }
 
@@ -89,8 +91,14 @@ public struct TCPConfiguration: Sendable, Equatable {
   }
   /// Switches the Nagle algorithm off (RFC 9293 §3.7.4 MUST-17). Small writes leave at once.
   public var noDelay = false
+  /// Has the Nagle algorithm hold back what does not fill a segment only while another such segment is outstanding, and not
+  /// behind full ones (draft-minshall-nagle): the end of a long write leaves at once.
+  public var nagleIgnoresFullSegments = false
   /// How long an ACK may wait for company, less than 500 ms (RFC 9293 §3.8.6.3 MUST-40). Zero: never waits.
   public var delayedAcknowledgment: Interval = .milliseconds(40)
+  /// How many ACKs of a connection's first data leave without delay: a sender in slow start waits for them (RFC 5681 §4.2
+  /// allows more ACKs than it asks for). Zero: all may wait.
+  public var quickAcknowledgments = 0
   /// Off by default (RFC 9293 §3.8.4 MUST-25).
   public var keepAlive: KeepAlive? = nil
   /// R2: how long data may stay unacknowledged before the connection is given up; nil: for ever
@@ -107,8 +115,13 @@ public struct TCPConfiguration: Sendable, Equatable {
   public var requiresAuthentication = false
   /// RFC 7323 §3.
   public var timestamps = true
+  /// Whether segments without a timestamp are dropped once timestamps were agreed on (RFC 7323 §3.2: they should be).
+  public var requiresTimestamps = true
   /// RFC 7323 §2. Off, no window is wider than 65,535 octets.
   public var windowScaling = true
+  /// The least window scale to offer (RFC 7323 §2.2), 0...14; more is offered when the receive buffer needs more. Room for
+  /// a buffer that is to grow later: the scale never changes.
+  public var minimumWindowScale: UInt8 = 0
   /// RFC 2018.
   public var selectiveAcknowledgments = true
   /// RFC 3168.
@@ -122,6 +135,20 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// Whether text may travel on SYNs (RFC 7413): to servers that have given a cookie, and to a listener that says so
   /// (`fastOpenLimit` of `listen`). Only for programs that bear it when the text of a SYN is delivered twice (§6.1).
   public var fastOpen = false
+  /// G, the least that the variation of the round trip adds to the RTO (RFC 6298 §2.3). Some hosts take their smallest RTO
+  /// for it, which leaves delayed ACKs that much time on every path.
+  public var retransmissionGranularity: Interval = .milliseconds(1)
+  /// Whether the tail of what is outstanding is probed before the RTO is over (RFC 8985 §7), with peers that send SACK.
+  public var tailLossProbes = true
+  /// L, by how many segments an ACK may widen the window in slow start, 1...255: RFC 3465 §2.2 says two, and one after a
+  /// timeout (§2.3); RFC 9406 §4.3 allows eight. Nil: by all that it is the first to tell of, before and after a timeout,
+  /// so that a peer that acknowledges seldom makes bursts.
+  public var slowStartLimit: Int? = 2
+  /// Whether a closed window is probed with an octet of text (RFC 9293 §3.8.6.1 MUST-36). Off, what probes it is a segment
+  /// below the window, as for keep-alive, which the peer answers and need not keep.
+  public var windowProbesCarryText = true
+  /// Whether the congestion window starts over after a silence of more than an RTO (RFC 5681 §4.1).
+  public var restartsAfterIdle = true
   /// Which algorithm sets the congestion window.
   public var congestionControl: CongestionControlAlgorithm = .cubic
   /// Whether segments are spread over the round trip (RFC 9002 §7.7 says why), and not sent as fast as the window allows.
@@ -134,6 +161,9 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// search_low at its beginning: a packet of so many octets is taken to pass, 68...9000 (RFC 4821 §7.2: 1024). For IPv6
   /// it is 1280 at least.
   public var pathProbingBase = 1024
+  /// How long a listener's handshake waits for text, when its user has no use for a connection without; nil: not at all. An
+  /// ACK without text does not complete it within that time.
+  public var acceptDeferral: Interval? = nil
   /// How long a connection whose user is gone waits for the peer's FIN.
   public var orphanTimeout: Interval = .seconds(60)
 
@@ -167,6 +197,15 @@ public struct TCPConfiguration: Sendable, Equatable {
       .minimumRetransmissionTimeout, minimumRetransmissionTimeout, from: .milliseconds(1), to: .seconds(60))
     try require(
       .maximumRetransmissionTimeout, maximumRetransmissionTimeout, from: .seconds(60), to: .hours(1))
+    try require(.quickAcknowledgments, Int64(quickAcknowledgments), from: 0, to: 255)
+    try require(.minimumWindowScale, Int64(minimumWindowScale), from: 0, to: 14)
+    if let slowStartLimit { try require(.slowStartLimit, Int64(slowStartLimit), from: 1, to: 255) }
+    if let acceptDeferral {
+      try require(.acceptDeferral, acceptDeferral, from: .milliseconds(1), to: .hours(1))
+    }
+    try require(.orphanTimeout, orphanTimeout, from: .zero, to: .hours(24 * 365))
+    try require(
+      .retransmissionGranularity, retransmissionGranularity, from: .nanoseconds(1), to: .seconds(60))
     if let userTimeout {
       try require(.userTimeout, userTimeout, from: .milliseconds(1), to: .hours(24 * 365))
     }

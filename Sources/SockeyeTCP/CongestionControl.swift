@@ -69,8 +69,12 @@ struct CongestionControl: Sendable {
   /// - Parameters:
   ///   - segmentSize: SMSS, octets.
   ///   - synchronizeLost: The SYN or SYN,ACK had to be sent again (RFC 5681 §3.1).
-  init(_ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool) {
-    window = CongestionWindow(segment: segmentSize, synchronizeLost: synchronizeLost)
+  ///   - growthLimit: `TCPConfiguration.slowStartLimit`.
+  init(
+    _ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool, growthLimit: Int? = 2
+  ) {
+    window = CongestionWindow(
+      segment: segmentSize, synchronizeLost: synchronizeLost, growthLimit: growthLimit)
     switch kind {
     case .newReno: algorithm = .newReno
     case .cubic: algorithm = .cubic

@@ -19,6 +19,7 @@ struct CongestionWindow: Sendable, Equatable {
   /// SMSS.
   private(set) var segment: Int
   private(set) var validation = CongestionWindowValidation()
+  private let growthLimit: Int?
   private var hyStart = HyStart()
   private var round = RoundMark()
   /// A timer has run out: what is sent now may be a repetition, which says less about the path.
@@ -40,8 +41,10 @@ struct CongestionWindow: Sendable, Equatable {
   ///   - segment: SMSS, octets.
   ///   - synchronizeLost: The SYN or SYN,ACK had to be sent again; then the first window is one segment
   ///     (RFC 5681 §3.1).
-  init(segment: Int, synchronizeLost: Bool) {
+  ///   - growthLimit: L, by how many segments an ACK may widen the window in slow start; nil: by all that it acknowledges.
+  init(segment: Int, synchronizeLost: Bool, growthLimit: Int? = 2) {
     self.segment = segment
+    self.growthLimit = growthLimit
     initial = Self.initialWindow(segment: segment)
     size = synchronizeLost ? segment : initial
   }
@@ -77,9 +80,9 @@ struct CongestionWindow: Sendable, Equatable {
 
   /// Slow start. An ACK counts for no more than L segments, so that a lost or a dividing ACK makes no burst and gains
   /// nothing: 2 before the first timeout and 1 after it (RFC 3465 §2.2, §2.3), which is less than the 8 that RFC 9406
-  /// §4.3 allows.
+  /// §4.3 allows, unless the configuration says otherwise.
   mutating func growInSlowStart(by octets: Int) {
-    let counted = min(octets, (timerRanOut ? 1 : 2) * segment)
+    let counted = growthLimit.map { min(octets, (timerRanOut ? 1 : $0) * segment) } ?? octets
     size = min(size + counted / hyStart.growthDivisor, threshold)
   }
 

@@ -55,7 +55,7 @@ struct CongestionWindowValidation: Sendable, Equatable {
   /// window that doubles is as much as the last round could use.
   func isLimiting(window: Int, segment: Int, inSlowStart: Bool) -> Bool {
     let used = max(peak, lastPeak)
-    return inSlowStart ? used > (window - segment) / 2 : used > window - segment
+    return inSlowStart ? used * 2 > window : used > window - segment
   }
 
   func loadAtLoss(flight: Int) -> Int {

@@ -25,8 +25,9 @@ extension Connection {
       acknowledgeNewData(header, at: now)
       if wasOpening { deliverHeld(at: now) }
     } else if agreed.selectiveAcknowledgments {
-      // The word of a duplicate may come when nothing is outstanding any more.
-      if acknowledgment == send.unacknowledged, send.flight > 0 || !header.options.sackBlocks.isEmpty {
+      // The word of a duplicate may come when nothing is outstanding any more, and an ACK that was overtaken may know of
+      // text that the later one did not cover.
+      if !header.options.sackBlocks.isEmpty || acknowledgment == send.unacknowledged && send.flight > 0 {
         let held = scoreboard.log.sackedOctets
         repairAfter(header, advance: 0, flightBefore: send.flight, sample: nil, at: now)
         // RFC 5681 §2: new SACK information tells as much as an unchanged window.
@@ -156,6 +157,8 @@ extension Connection {
         highest: send.unacknowledged, advance: octets, isNews: true, sample: nil, at: now)
       if isSpurious { return }
     }
+    // The same of duplicate ACKs.
+    let told = configuration.slowStartLimit == nil ? min(recovery.duplicates * payloadLimit, octets) : 0
     switch recovery.advanced(to: send.unacknowledged, by: octets, segmentSize: payloadLimit) {
     case .ended:
       congestion.recoveryEnded(flight: send.flight, at: now)
@@ -165,7 +168,7 @@ extension Connection {
     case .none where isMarked:
       break
     case .none:
-      grow(octets, flightBefore, sample, at: now)
+      grow(octets - told, flightBefore, sample, at: now)
     }
   }
 

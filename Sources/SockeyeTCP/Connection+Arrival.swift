@@ -71,7 +71,8 @@ extension Connection {
     receive = ReceiveHalf(
       initial: header.sequence, capacity: receive.capacity, maximum: receive.tuning.maximum,
       windowShift: receive.windowShift, advertised: receive.window, segmentSize: announcedSegmentSize)
-    acknowledgments = AcknowledgmentPolicy(lastSent: receive.next)
+    acknowledgments = AcknowledgmentPolicy(
+      lastSent: receive.next, quick: UInt8(clamping: configuration.quickAcknowledgments))
     adoptPeerOptions(header.options, at: now)
     if flags.contains(.ack) { agreed.congestionNotification = agreesOnMarks(header) }
     if !agreed.windowScaling { receive.stopScaling() }
@@ -114,7 +115,8 @@ extension Connection {
       // RFC 6298 §5.7 and RFC 5681 §3.1: a lost SYN makes for a slow RTO and a first window of one segment.
       roundTrip.beginDataAfterLostSynchronize()
       congestion = CongestionControl(
-        configuration.congestionControl, segmentSize: payloadLimit, synchronizeLost: true)
+        configuration.congestionControl, segmentSize: payloadLimit, synchronizeLost: true,
+        growthLimit: configuration.slowStartLimit)
       timers.retransmissions = 0
     }
     notices.insert(.connected)
@@ -159,7 +161,7 @@ extension Connection {
     guard agreed.timestamps, !header.flags.contains(.rst) else { return nil }
     guard let timestamps = header.options.timestamps else {
       // A SYN that repeats the handshake is answered by the checks that follow.
-      return header.flags.contains(.syn) ? nil : .missingTimestamp
+      return header.flags.contains(.syn) || !configuration.requiresTimestamps ? nil : .missingTimestamp
     }
     guard Int32(bitPattern: timestamps.value &- timestampRecent) < 0 else { return nil }
     // RFC 7323 §5.5: after so long TS.Recent proves nothing.
@@ -348,10 +350,10 @@ extension Connection {
     var outcome = ArrivalOutcome.accepted
     if !segment.text.isEmpty {
       if receive.readingClosed {
-        // RFC 9293 §3.6.1 SHLD-3: nobody will ever read this.
-        resetDue = .unreadData
+        // RFC 9293 §3.6.1 SHLD-3: nobody will ever read this. The RST answers the segment, whose ACK number is what the
+        // peer wants to hear next: SND.NXT may lie ahead of that, and RFC 5961 §3.2 has the peer ask again then.
         close(.aborted)
-        return .accepted
+        return ArrivalOutcome(reset: .unreadData)
       }
       if let reason = placeText(segment, payload: payload, at: now) {
         outcome = ArrivalOutcome(dropped: reason)

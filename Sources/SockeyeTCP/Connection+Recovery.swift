@@ -37,7 +37,8 @@ extension Connection {
     let echo = agreed.timestamps ? header.options.timestamps?.echo : nil
     let offset = timestampOffset
     let delivery = scoreboard.take(
-      send.unacknowledged, advance: advance, header.options.sackBlocks, next: send.next,
+      send.unacknowledged, advance: advance, header.options.sackBlocks,
+      saidWith: header.acknowledgment, next: send.next,
       minimum: roundTrip.minimum, at: now
     ) { sentAt in
       guard let echo else { return false }
@@ -105,8 +106,10 @@ extension Connection {
   ) -> AcknowledgmentSample {
     let rate = scoreboard.rate.finish(
       delivered: delivery.octets, minimumRoundTrip: roundTrip.minimum, at: now)
+    // What SACK blocks have told of before counts again with RFC 5681 §3.1, but not for a sender without the limit L.
+    let counted = configuration.slowStartLimit == nil ? min(advance, delivery.octets) : advance
     return AcknowledgmentSample(
-      newlyAcknowledged: isRecovering || congestion.setsWindowInRecovery ? delivery.octets : advance,
+      newlyAcknowledged: isRecovering || congestion.setsWindowInRecovery ? delivery.octets : counted,
       flightBefore: flightBefore,
       flight: inflight, roundTrip: sample,
       smoothedRoundTrip: roundTrip.smoothed, acknowledgment: send.unacknowledged, next: send.next,
@@ -261,8 +264,11 @@ extension Connection {
     let retransmission = known ?? now + roundTrip.timeout
     if let wait, now + wait < retransmission {
       timers.exclusive = .reordering(now + wait, retransmission: retransmission)
-    } else if mayProbe, restart || timers.isProbing {
+    } else if mayProbe, restart {
       armProbe(at: now, before: retransmission)
+    } else if mayProbe, timers.isProbing {
+      // RFC 8985 §7.2: what acknowledges nothing new does not put the probe off.
+      return
     } else {
       timers.exclusive = .retransmission(retransmission)
     }
@@ -285,7 +291,8 @@ extension Connection {
 
   /// RFC 8985 §7.2 and §7.3: when a tail-loss probe is of use.
   private var mayProbe: Bool {
-    recovery.isOpen && scoreboard.log.sackedSegments == 0 && scoreboard.probe == nil
+    configuration.tailLossProbes && recovery.isOpen && scoreboard.log.sackedSegments == 0
+      && scoreboard.probe == nil
       && scoreboard.sampledSinceProbe
       && opening == .synchronized && send.window > 0 && send.unacknowledged != send.initial
       && timers.retransmissions == 0

@@ -148,7 +148,10 @@ extension Connection {
       return dataPlan(from: send.next, length: new, purpose: .tailLossProbe, at: now)
     }
     let text = SequenceNumber.earlier(send.next, send.queuedEnd)
-    let length = max(0, min(room, text - send.unacknowledged))
+    // The segment with the highest number, which may be a FIN alone.
+    let last =
+      scoreboard.log.isEmpty ? send.unacknowledged : scoreboard.log.start(of: scoreboard.log.count - 1)
+    let length = max(0, min(room, text - last))
     return dataPlan(
       from: text - length, length: length,
       purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: .tailLossProbe), at: now)
@@ -184,6 +187,12 @@ extension Connection {
   /// One octet, new if there is one that was not sent, to learn whether a closed window has opened
   /// (RFC 9293 §3.8.6.1 MUST-36).
   private borrowing func probePlan(at now: Instant) -> SegmentPlan {
+    if !configuration.windowProbesCarryText, send.flight == 0 {
+      var plan = bareAcknowledgment(
+        purpose: .zeroWindowProbe(count: Int(timers.windowProbes) + 1), at: now)
+      plan.sequence = send.unacknowledged - 1
+      return plan
+    }
     let length = min(1, send.queuedEnd - send.unacknowledged)
     return dataPlan(
       from: send.unacknowledged, length: max(0, length),
@@ -212,8 +221,9 @@ extension Connection {
     let congestionRoom = sendingWindow(at: now) - inflight
     let room = payloadRoom(at: now)
     if unsent == 0 {
-      // A FIN takes one place in the sequence space.
-      return usable >= 1 && (congestionRoom >= 1 || inflight == 0) ? 0 : nil
+      // A FIN takes one place in the sequence space, and next to none in the network: the congestion window does not
+      // hold the end of a stream back.
+      return usable >= 1 ? 0 : nil
     }
     if isSearchingPath {
       switch probeDecision(room: congestionRoom + inflight, inflight: inflight, at: now) {
@@ -233,16 +243,17 @@ extension Connection {
     length: Int, unsent: Int, room: Int, finishing: Bool, at now: Instant
   ) -> Bool {
     if length >= room { return true }
+    if isCorked && !finishing { return timers.isOverridingSilliness(at: now) }
     // What looks into a timeout may be small (RFC 5682 §2.1 (2b)).
     // A SYN that is outstanding is no text.
     let nagleAllows =
       configuration.noDelay || send.flight == 0 || recovery.holdsCopies
       || send.flight == 1 && send.unacknowledged == send.initial
+      || configuration.nagleIgnoresFullSegments && smallEnd.map { $0 <= send.unacknowledged } ?? true
     // All of it fits. Everything written counts as pushed (MUST-60). Behind a FIN nothing more can come.
     if length == unsent && (nagleAllows || finishing) { return true }
     if nagleAllows && length * 2 >= send.maximumWindow { return true }
-    if case .sillyWindowOverride(let deadline) = timers.exclusive { return deadline <= now }
-    return false
+    return timers.isOverridingSilliness(at: now)
   }
 
   /// What an ACK that is to leave without data is for.
@@ -370,5 +381,6 @@ extension Connection {
   @inline(__always)
   borrowing func isRestart(at now: Instant) -> Bool {
     send.flight == 0 && lastDataSentAt != .zero && now - lastDataSentAt > roundTrip.timeout
+      && configuration.restartsAfterIdle
   }
 }

@@ -174,12 +174,36 @@ extension Connection {
   /// Switches the Nagle algorithm (RFC 9293 §3.7.4 MUST-17).
   public mutating func setNoDelay(_ noDelay: Bool) { configuration.noDelay = noDelay }
 
+  /// Holds back what does not fill a segment, for a user that has more to write: text then leaves in full segments, or
+  /// when nothing has left for 200 ms, or when the cork is drawn. It goes further than Nagle's rule, which holds text
+  /// back only while other text is outstanding.
+  public mutating func setCork(_ isCorked: Bool, at now: Instant) {
+    self.isCorked = isCorked
+    if isCorked, send.flight == 0 { armIdleTimer(at: now) }
+  }
+
+  /// Has the next ACKs of data leave at once, or lets them wait again (RFC 9293 §3.8.6.3 allows either). It is not for
+  /// ever: after 16 ACKs the delay applies again, as it did before.
+  public mutating func setQuickAcknowledgments(_ isQuick: Bool) {
+    acknowledgments.beginQuick(isQuick ? 16 : 0)
+  }
+
   /// Sets R2; nil: for ever (RFC 9293 §3.8.3 MUST-21).
   ///
   /// - Throws: `ConfigurationError` for a time that no connection can work with; then nothing has changed.
   public mutating func setUserTimeout(_ timeout: Interval?) throws(ConfigurationError) {
     var changed = configuration
     changed.userTimeout = timeout
+    try changed.validate()
+    configuration = changed
+  }
+
+  /// Sets how long the connection waits for the peer's FIN when its user is gone.
+  ///
+  /// - Throws: `ConfigurationError` for a time that no connection can work with; then nothing has changed.
+  public mutating func setOrphanTimeout(_ timeout: Interval) throws(ConfigurationError) {
+    var changed = configuration
+    changed.orphanTimeout = timeout
     try changed.validate()
     configuration = changed
   }

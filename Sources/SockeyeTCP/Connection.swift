@@ -52,7 +52,9 @@ public struct OpenParameters: Sendable {
 
   /// Our window scale, or nil when it is not offered.
   var windowShift: UInt8? {
-    configuration.windowScaling ? ReceiveHalf.shift(for: configuration.receiveBuffer.maximum) : nil
+    configuration.windowScaling
+      ? max(
+        configuration.minimumWindowScale, ReceiveHalf.shift(for: configuration.receiveBuffer.maximum)) : nil
   }
 
   /// What the receive buffer holds at first, octets.
@@ -122,6 +124,10 @@ public struct Connection: ~Copyable {
   public internal(set) var closeReason: CloseReason?
   /// A RST that is still to leave, after which nothing does.
   var resetDue: ResetReason?
+  /// One past the last segment that left and was not full; kept only where Nagle's rule asks for it.
+  var smallEnd: SequenceNumber?
+  /// The user has more to write, so that only full segments leave.
+  var isCorked = false
   /// The user was told that a write did not fit.
   var writableWanted = false
   public internal(set) var statistics = Statistics()
@@ -168,12 +174,15 @@ public struct Connection: ~Copyable {
       maximum: configuration.receiveBuffer.maximum,
       windowShift: parameters.windowShift ?? 0, advertised: parameters.initialWindow,
       segmentSize: parameters.announcedSegmentSize)
-    acknowledgments = AcknowledgmentPolicy(lastSent: peerSequence + 1)
+    acknowledgments = AcknowledgmentPolicy(
+      lastSent: peerSequence + 1, quick: UInt8(clamping: configuration.quickAcknowledgments))
     roundTrip = RoundTripEstimator(
       initial: configuration.initialRetransmissionTimeout, floor: configuration.minimumRetransmissionTimeout,
-      ceiling: configuration.maximumRetransmissionTimeout)
+      ceiling: configuration.maximumRetransmissionTimeout,
+      granularity: configuration.retransmissionGranularity)
     congestion = CongestionControl(
-      configuration.congestionControl, segmentSize: parameters.defaultSegmentSize, synchronizeLost: false)
+      configuration.congestionControl, segmentSize: parameters.defaultSegmentSize, synchronizeLost: false,
+      growthLimit: configuration.slowStartLimit)
     timers = Timers(openedAt: now)
     if configuration.pathProbing == .always || parameters.provenPathMTU != nil {
       beginPathSearch(parameters)
@@ -266,7 +275,9 @@ public struct Connection: ~Copyable {
     agreed.selectiveAcknowledgments = agreed.selectiveAcknowledgments && options.sackPermitted
     if !agreed.selectiveAcknowledgments, configuration.congestionControl == .bbr {
       // Without SACK there are no delivery rates to go by.
-      congestion = CongestionControl(.cubic, segmentSize: congestion.segmentSize, synchronizeLost: false)
+      congestion = CongestionControl(
+        .cubic, segmentSize: congestion.segmentSize, synchronizeLost: false,
+        growthLimit: configuration.slowStartLimit)
     }
     if let timestamps = options.timestamps, agreed.timestamps {
       timestampRecent = timestamps.value

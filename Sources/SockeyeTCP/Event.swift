@@ -67,8 +67,8 @@ public enum DropReason: UInt8, Sendable, CaseIterable {
 public struct ArrivalOutcome: Sendable {
   /// Nil when the segment was used, whole or in part.
   public var dropped: DropReason?
-  /// The segment is to be answered with a RST, for this reason, and the connection is not touched (RFC 9293 §3.10.7.3
-  /// and .4): `SegmentPlan.reset(answering:)` makes it of the segment's header.
+  /// The segment is to be answered with a RST, for this reason (RFC 9293 §3.10.7.3 and .4, §3.6.1 SHLD-3):
+  /// `SegmentPlan.reset(answering:)` makes it of the segment's header.
   public var reset: ResetReason?
   /// A passive handshake ended without a connection: its listener simply goes on.
   public var returnedToListen = false

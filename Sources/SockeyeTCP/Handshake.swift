@@ -143,8 +143,11 @@ public struct PassiveHandshake: ~Copyable {
   ) -> HandshakeOutcome {
     let flags = header.flags
     if agreed.timestamps, !flags.contains(.rst), !flags.contains(.syn) {
-      guard let timestamps = header.options.timestamps else { return .dropped(.missingTimestamp) }
-      if let first = peerOptions.timestamps, Int32(bitPattern: timestamps.value &- first.value) < 0 {
+      let timestamps = header.options.timestamps
+      if timestamps == nil, parameters.configuration.requiresTimestamps { return .dropped(.missingTimestamp) }
+      if let timestamps, let first = peerOptions.timestamps,
+        Int32(bitPattern: timestamps.value &- first.value) < 0
+      {
         acknowledgeUnacceptable = challenges.allowChallenge(at: now)
         return .dropped(.oldTimestamp)
       }
@@ -183,6 +186,17 @@ public struct PassiveHandshake: ~Copyable {
       return .reset(plan)
     }
     return .completed
+  }
+
+  /// Whether the ACK that would complete the handshake is let pass by, because the user wants to hear of the connection when
+  /// it has text: that will complete it, or, after the time that the configuration gives, any ACK. The SYN,ACK leaves once
+  /// more when the time is over and not before.
+  public mutating func waitsForText(_ header: TCPHeader, payloadLength: Int, at now: Instant) -> Bool {
+    guard let time = parameters.configuration.acceptDeferral, openedAt + time > now, payloadLength == 0,
+      !header.flags.contains(.fin), held.count == 0
+    else { return false }
+    deadline = openedAt + time
+    return true
   }
 
   /// What to send now, if anything. Pure, as `Connection.plan` is.

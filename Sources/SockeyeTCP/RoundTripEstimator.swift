@@ -24,7 +24,14 @@ public struct RoundTripEstimator: Sendable, Equatable {
   /// After so long the minimum makes room for what was measured since.
   private static let minimumValidity: Interval = .minutes(5)
 
-  init(initial: Interval, floor: Interval, ceiling: Interval) {
+  /// G.
+  private let granularity: Interval
+
+  init(
+    initial: Interval, floor: Interval, ceiling: Interval,
+    granularity: Interval = Constants.clockGranularity
+  ) {
+    self.granularity = granularity
     self.base = max(initial, .milliseconds(1))
     self.floor = floor
     self.ceiling = ceiling
@@ -70,7 +77,7 @@ public struct RoundTripEstimator: Sendable, Equatable {
     }
     backoffs = 0
     if case .measured(let smoothed, let variation) = state {
-      base = min(max(smoothed + max(Constants.clockGranularity, variation * 4), floor), ceiling)
+      base = min(max(smoothed + max(granularity, variation * 4), floor), ceiling)
     }
   }
 

@@ -54,11 +54,12 @@ struct Scoreboard: ~Copyable {
   /// - Parameters:
   ///   - acknowledgment: SND.UNA, which has moved by `advance` octets.
   ///   - blocks: as the segment has them.
+  ///   - saidWith: the segment's own ACK number, which lies below SND.UNA when another has overtaken it.
   ///   - isOlderThanCopy: whether the segment's echo proves that it answers an earlier copy than the one sent then.
   @inline(__always)
   mutating func take(
-    _ acknowledgment: SequenceNumber, advance: Int, _ blocks: SACKBlocks, next: SequenceNumber,
-    minimum: Interval?, at now: Instant, isOlderThanCopy: (Instant) -> Bool
+    _ acknowledgment: SequenceNumber, advance: Int, _ blocks: SACKBlocks, saidWith: SequenceNumber,
+    next: SequenceNumber, minimum: Interval?, at now: Instant, isOlderThanCopy: (Instant) -> Bool
   ) -> AcknowledgedDelivery {
     var delivery = AcknowledgedDelivery()
     var sackedBefore = log.sackedOctets
@@ -77,6 +78,7 @@ struct Scoreboard: ~Copyable {
       }
     }
     if !blocks.isEmpty {
+      if Self.isDuplicate(blocks, acknowledgment: saidWith) { delivery.duplicate = blocks[0] }
       takeBlocks(blocks, acknowledgment: acknowledgment, next: next, &delivery, minimum, at: now)
     }
     delivery.octets = advance + log.sackedOctets - sackedBefore
@@ -87,7 +89,6 @@ struct Scoreboard: ~Copyable {
     _ blocks: SACKBlocks, acknowledgment: SequenceNumber, next: SequenceNumber,
     _ delivery: inout AcknowledgedDelivery, _ minimum: Interval?, at now: Instant
   ) {
-    if Self.isDuplicate(blocks, acknowledgment: acknowledgment) { delivery.duplicate = blocks[0] }
     // From below, so that what one ACK tells is not taken for reordering.
     var after = acknowledgment
     for _ in 0..<blocks.count {

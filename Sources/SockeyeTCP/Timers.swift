@@ -57,6 +57,12 @@ struct Timers: Sendable, Equatable {
     heardAt = openedAt
   }
 
+  /// The sender's silly-window rule has held text back for long enough.
+  func isOverridingSilliness(at now: Instant) -> Bool {
+    if case .sillyWindowOverride(let deadline) = exclusive { return deadline <= now }
+    return false
+  }
+
   mutating func stopAll() {
     exclusive = .none
     orphanedAt = nil

@@ -233,7 +233,7 @@ import Testing
       try peer.hear(host.segment())
     }
     #expect(host.stack.occupancy.handshakes == 100 && host.stack.occupancy.connections == 0)
-    #expect(host.stack.memoryUsed - before <= 100 * 768)
+    #expect(host.stack.memoryUsed - before <= 100 * 832)
     #expect(host.wait(.milliseconds(1100)).count == 100, "each SYN,ACK again")
     for peer in peers.prefix(10) { host.receive(peer.segment(.ack)) }
     #expect(try host.stack.waitingCount(of: listener) == 10 && host.stack.occupancy.handshakes == 90)

@@ -126,9 +126,11 @@ import Testing
     var clock = AckClock(algorithm)
     for _ in 0..<20 { clock.round(flight: 3_000) }
     #expect(clock.window == 10_000)
-    // In slow start it grows to twice what was used, and a segment; in avoidance all but a segment has to be used.
+    // In slow start it grows to twice what was used; in avoidance all but a segment has to be used.
     clock.round(flight: 5_000)
-    #expect(clock.window == 11_000)
+    #expect(clock.window == 10_000)
+    clock.round(flight: 6_000)
+    #expect(clock.window == 12_000)
     clock.lose(at: 100_000)
     let window = clock.window
     for _ in 0..<100 { clock.round(flight: window - 2_000) }

@@ -1,0 +1,108 @@
+// Holds what `--so_flags` may say, as `key=value,key=value`, and what holds when it says nothing. It does not hold the
+// system's settings, which SystemSettings reads.
+
+import SockeyeTCP
+import SockeyeWire
+
+/// What the user of packetdrill has asked for.
+struct SessionFlags: Sendable, Equatable {
+  var clock = SessionClock.Kind.virtual
+  /// Our window scale; nil: what the receive buffer needs.
+  var windowScale: Int?
+  var congestionControl: CongestionControlAlgorithm?
+  /// Bound of the MSS that we announce and use, octets.
+  var maximumSegmentSize: Int?
+  /// Of the link, octets.
+  var maximumTransmissionUnit = 1500
+  /// Addresses of the host beside those of packetdrill's defaults and those that scripts bind to.
+  var addresses: [IPAddress] = []
+  /// Whether the settings beneath /proc/sys/net/ipv4 are followed.
+  var settings = SystemSettingsUse.automatic
+  /// Whether the last segment of a burst is pushed, as the kernel's segmentation offload does, and not only the one that
+  /// empties the queue (RFC 9293 §3.9.1.2 MUST-61).
+  var pushesBursts = true
+  /// The engine's own defaults, as the RFCs have them, in place of Linux's.
+  var usesEngineDefaults = false
+
+  /// A word of the flags that means nothing.
+  struct Unknown: Error, Equatable { let word: String }
+
+  init() {}
+
+  /// - Throws: `Unknown` with the first word that can't be understood.
+  init(parsing text: String) throws(Unknown) {
+    for word in text.split(whereSeparator: { $0 == "," || $0 == " " }) {
+      let parts = word.split(separator: "=", maxSplits: 1)
+      let value = parts.count > 1 ? String(parts[1]) : ""
+      guard let key = parts.first, take(String(key), value) else { throw Unknown(word: String(word)) }
+    }
+  }
+
+  /// What packetdrill itself was told, as far as a stack must know it: a kernel would hear of these from the device.
+  mutating func takeProgramArguments(_ arguments: [String]) {
+    for argument in arguments {
+      let parts = argument.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      switch parts[0] {
+      case "--mtu", "-mtu": _ = take("mtu", String(parts[1]))
+      case "--local_ip", "-local_ip": _ = take("local", String(parts[1]))
+      default: break
+      }
+    }
+  }
+
+  private mutating func take(_ key: String, _ value: String) -> Bool {
+    switch (key, value) {
+    case ("real", ""), ("time", "real"): clock = .real
+    case ("virtual", ""), ("time", "virtual"): clock = .virtual
+    case ("defaults", "linux"): usesEngineDefaults = false
+    case ("defaults", "rfc"): usesEngineDefaults = true
+    case ("push", "burst"): pushesBursts = true
+    case ("push", "end"): pushesBursts = false
+    case ("sysctl", "auto"): settings = .automatic
+    case ("sysctl", "on"): settings = .always
+    case ("sysctl", "off"): settings = .never
+    case ("wscale", _): return set(\.windowScale, value, 0...14)
+    case ("mss", _): return set(\.maximumSegmentSize, value, 48...65_495)
+    case ("mtu", _):
+      guard let unit = Int(value), 68...65_535 ~= unit else { return false }
+      maximumTransmissionUnit = unit
+    case ("congestion", _), ("cc", _):
+      guard let algorithm = CongestionControlAlgorithm(linuxName: value) else { return false }
+      congestionControl = algorithm
+    case ("local", _), ("address", _):
+      guard let address = IPAddress(parsing: value) else { return false }
+      addresses.append(address)
+    default: return false
+    }
+    return true
+  }
+
+  private mutating func set(
+    _ field: WritableKeyPath<SessionFlags, Int?>, _ value: String, _ range: ClosedRange<Int>
+  ) -> Bool {
+    guard let number = Int(value), range.contains(number) else { return false }
+    self[keyPath: field] = number
+    return true
+  }
+}
+
+extension CongestionControlAlgorithm {
+  /// The name that TCP_CONGESTION has for an algorithm, and the engine's own.
+  init?(linuxName: String) {
+    switch linuxName {
+    case "reno", "newreno": self = .newReno
+    case "cubic": self = .cubic
+    case "bbr": self = .bbr
+    default: return nil
+    }
+  }
+
+  var linuxName: String {
+    switch self {
+    case .newReno: "reno"
+    case .cubic: "cubic"
+    case .bbr: "bbr"
+    }
+  }
+}
