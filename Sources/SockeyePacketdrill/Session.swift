@@ -182,6 +182,7 @@ final class Session: @unchecked Sendable {
     let system = SystemSettings(use: flags.settings)
     system.apply(to: &result)
     if let algorithm = flags.congestionControl { result.congestionControl = algorithm }
+    if let use = flags.congestionNotification { result.explicitCongestionNotification = use }
     result.maximumSegmentSize = flags.maximumSegmentSize
     socket.options.apply(to: &result, system: system, flags: flags)
     return result

@@ -16,6 +16,8 @@ struct SessionFlags: Sendable, Equatable {
   var maximumTransmissionUnit = 1500
   /// Addresses of the host beside those of packetdrill's defaults and those that scripts bind to.
   var addresses: [IPAddress] = []
+  /// Explicit congestion notification; nil: as the system's settings say, and accepted where they say nothing.
+  var congestionNotification: ExplicitCongestionNotification?
   /// Whether the settings beneath /proc/sys/net/ipv4 are followed.
   var settings = SystemSettingsUse.automatic
   /// Whether the last segment of a burst is pushed, as the kernel's segmentation offload does, and not only the one that
@@ -62,6 +64,9 @@ struct SessionFlags: Sendable, Equatable {
     case ("sysctl", "auto"): settings = .automatic
     case ("sysctl", "on"): settings = .always
     case ("sysctl", "off"): settings = .never
+    case ("ecn", "off"): congestionNotification = .off
+    case ("ecn", "accept"): congestionNotification = .accepted
+    case ("ecn", "request"): congestionNotification = .requested
     case ("wscale", _): return set(\.windowScale, value, 0...14)
     case ("mss", _): return set(\.maximumSegmentSize, value, 48...65_495)
     case ("mtu", _):

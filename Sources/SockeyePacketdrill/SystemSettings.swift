@@ -7,8 +7,8 @@ import SockeyeTCP
 
 /// Whether the settings beneath /proc/sys are followed.
 enum SystemSettingsUse: Sendable {
-  /// All of them where the network namespace has been configured for tests; elsewhere only those on/off settings of the
-  /// protocol that differ from the kernel's.
+  /// All of them where the network namespace has been configured for tests; elsewhere only timestamps, SACK and window
+  /// scaling where they are off, and the least number of segments in a piece, which scripts set by themselves.
   case automatic
   case always
   case never
@@ -56,6 +56,11 @@ struct SystemSettings {
     {
       configuration.congestionControl = algorithm
     }
+    switch number("tcp_ecn") {
+    case 0: configuration.explicitCongestionNotification = .off
+    case 1: configuration.explicitCongestionNotification = .requested
+    default: break
+    }
     if number("tcp_slow_start_after_idle") == 1 { configuration.restartsAfterIdle = true }
     switch number("tcp_mtu_probing") {
     case 1: configuration.pathProbing = .blackHole
@@ -69,11 +74,6 @@ struct SystemSettings {
     if number("tcp_timestamps") == 0 { configuration.timestamps = false }
     if number("tcp_sack") == 0 { configuration.selectiveAcknowledgments = false }
     if number("tcp_window_scaling") == 0 { configuration.windowScaling = false }
-    switch number("tcp_ecn") {
-    case 0: configuration.explicitCongestionNotification = .off
-    case 1: configuration.explicitCongestionNotification = .requested
-    default: break
-    }
   }
 
   private func applyTimes(to configuration: inout TCPConfiguration) {
@@ -104,8 +104,7 @@ struct SystemSettings {
 
   /// How many segments the kernel hands to a link in one piece at least.
   var leastPiece: Int {
-    guard use == .always || use == .automatic && isConfigured else { return 2 }
-    return max(1, number("tcp_min_tso_segs") ?? 2)
+    use == .never ? 2 : max(1, number("tcp_min_tso_segs") ?? 2)
   }
 
   /// The default and the largest size of a buffer, octets.

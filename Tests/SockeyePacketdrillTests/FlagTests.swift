@@ -9,8 +9,9 @@ import Testing
 @Suite struct SessionFlagTests {
   @Test func wordsSetWhatTheyName() throws {
     let flags = try SessionFlags(
-      parsing: "wscale=8,congestion=bbr,mss=1000,time=real,mtu=9000,push=end,sysctl=off")
+      parsing: "ecn=request,wscale=8,congestion=bbr,mss=1000,time=real,mtu=9000,push=end,sysctl=off")
     #expect(flags.windowScale == 8 && flags.congestionControl == .bbr && flags.maximumSegmentSize == 1000)
+    #expect(flags.congestionNotification == .requested)
     #expect(flags.clock == .real && flags.maximumTransmissionUnit == 9000)
     #expect(!flags.pushesBursts && flags.settings == .never)
   }
