@@ -6,6 +6,7 @@ Each check is a line; the last line is the count. Every wait has a bound.
 import hashlib
 import os
 import re
+import select
 import selectors
 import socket
 import struct
@@ -121,7 +122,11 @@ def gigabytes(version, address):
         words = set(found.split())
         check(f"{version}, {algorithm}: the kernel agreed on timestamps, SACK, ECN and window scaling",
               {"ts", "sack", "ecn", algorithm} <= words and any(word.startswith("wscale:") for word in words), found)
-        check(f"{version}, {algorithm}: and has sent nothing twice", "retrans:" not in found, found)
+        # A busy machine may answer so late that the kernel probes for a loss (RFC 8985); a D-SACK tells that there was none.
+        again = re.search(r"retrans:\d+/(\d+)", found)
+        needless = re.search(r"dsack_dups:(\d+)", found)
+        check(f"{version}, {algorithm}: and has sent nothing twice that was lost",
+              not again or (needless and int(again[1]) <= int(needless[1])), found)
         connection.close()
     with open("/proc/sys/net/ipv4/tcp_ecn", "w", encoding="ascii") as setting:
         setting.write("2")
@@ -484,7 +489,7 @@ while True:
     data, peer = end.recvfrom(2000)
     times.append(time.monotonic())
     if data == b"end":
-        if len(times) > 2:
+        if len(times) > 1:
             print(len(times) - 1, times[-2] - times[0], flush=True)
         times = []
     elif data[:4] == b"echo":
@@ -527,6 +532,17 @@ def bridge(*arguments):
     return tool, far, near
 
 
+def counted(near, far):
+    """How many packets the far end has counted, and the seconds between the first and the last. "end" may get lost."""
+    for _ in range(50):
+        near.send(b"end")
+        if select.select([far.stdout], [], [], 0.2)[0]:
+            count, seconds = far.stdout.readline().split()
+            return int(count), float(seconds)
+    check("bridge: the far end answers", False)
+    sys.exit(finish())
+
+
 def bridging():
     """What the emulated wire does, as two kernels see it. A busy machine makes all of it later, so that what is told in
     numbers is checked only where that does no harm."""
@@ -540,33 +556,28 @@ def bridging():
     trips.sort()
     check(f"bridge: a round trip of 40 ms takes {trips[25]:.2f} ms (median; least {trips[0]:.2f})",
           40 <= trips[0] < 42)
-    near.send(b"end")
-    far.stdout.readline()
+    counted(near, far)
     # Twice the rate: the queue drops what is too much. 1278 octets are 1250 of content and the headers.
     began = time.monotonic()
     for number in range(2000):
         near.send(bytes(1250))
         time.sleep(max(0, began + (number + 1) * 1278 * 8 / 40e6 - time.monotonic()))
     time.sleep(0.2)
-    near.send(b"end")
-    count, seconds = far.stdout.readline().split()
-    rate = (int(count) - 1) * 1278 * 8 / float(seconds) / 1e6
+    count, seconds = counted(near, far)
+    rate = (count - 1) * 1278 * 8 / seconds / 1e6
     check(f"bridge: of 40 Mbit/s, 20 come through ({rate:.2f})", 5 < rate < 20.4)
     check("bridge: Ctrl-C ends it with a report", tool.stop() == 0 and "dropped by the full queue" in tool.text, tool.text)
     far.kill()
     subprocess.run(["ip", "-n", FAR, "link", "del", "far0"], capture_output=True)
 
     tool, far, near = bridge("--rtt", "2ms", "--rate", "1gbit", "--loss", "10%", "--queue", "10000p", "--json")
-    near.send(b"end")
-    far.stdout.readline()
+    counted(near, far)
     for number in range(10_000):
         near.send(b"x" * 100)
         if number % 100 == 0:
             time.sleep(0.002)
     time.sleep(0.2)
-    near.send(b"end")
-    near.send(b"end")
-    count = int(far.stdout.readline().split()[0])
+    count, _ = counted(near, far)
     # Four standard deviations of a binomial distribution.
     check(f"bridge: a tenth of 10,000 packets is lost ({10_000 - count})", abs(10_000 - count - 1000) < 4 * 30)
     check("bridge: the report is JSON", tool.stop() == 0 and '"there":{' in tool.text, tool.text)
