@@ -52,6 +52,24 @@ import Testing
     }
   }
 
+  /// A SYN with AE, CWR and ECE asks for accurate feedback (RFC 9768 §3.1.1), which an answer with ECE alone turns into the
+  /// classic one.
+  @Test(.requirement("3168-1"), arguments: [IPVersion.v4, .v6])
+  func aPeerThatAsksForAccurateFeedbackGetsTheClassicOne(_ version: IPVersion) {
+    let talk = Conversation(version, tcp: configuration(.accepted))
+    talk.listen()
+    talk.receive(
+      "SEW", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: true), reserved: 1)
+    talk.expect("S.E", seq: 0, ack: 1)
+    talk.receive(".", seq: 1, ack: 1)
+    talk.accept()
+    #expect(talk.status?.usesCongestionNotification == true)
+    talk.peerMark = 3
+    talk.receive(".", seq: 1, ack: 1, length: 1000)
+    talk.receive(".", seq: 1001, ack: 1, length: 1000)
+    talk.expect(".E", ack: 2001)
+  }
+
   @Test(.requirement("3168-1"))
   func switchedOffItIsNotAnswered() {
     let talk = Conversation(tcp: configuration(.off))
