@@ -70,8 +70,10 @@ struct Bridge: ParsableCommand {
   func run() throws {
     var loop = try open()
     let console = Console(.standardOutput)
-    console.print("joining \(loop.interface(.left)) and \(loop.interface(.right))")
-    console.flush()
+    // Beside JSON, which a program reads, a person's line goes elsewhere.
+    let hello = Console(json ? .standardError : .standardOutput)
+    hello.print("joining \(loop.interface(.left)) and \(loop.interface(.right))")
+    hello.flush()
     do {
       try loop.run(until: seconds.map { Instant.zero + $0 })
     } catch let error as TunnelError {
