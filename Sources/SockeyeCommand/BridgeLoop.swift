@@ -12,8 +12,6 @@ struct BridgeLoop: ~Copyable {
     var link: LinkEmulator
     /// The packets, by ticket; those of free tickets are empty.
     var packets: [[UInt8]] = []
-    /// How often each will arrive.
-    var arrivals: [Int] = []
     var free: [Int] = []
     /// What the kernel at the far end did not take.
     var untaken: UInt64 = 0
@@ -27,27 +25,26 @@ struct BridgeLoop: ~Copyable {
       if free.isEmpty {
         free.append(packets.count)
         packets.append([])
-        arrivals.append(0)
       }
       let ticket = free[free.count - 1]
-      let verdict = link.offer(
-        ticket, length: packet.count,
-        knowsCongestion: unsafe LinkMark.knowsCongestion(packet.span.bytes), at: now)
-      guard case .taken(let count, _) = verdict else { return }
+      let traits = unsafe link.traits(of: packet.span.bytes)
+      if case .dropped = link.offer(ticket, length: packet.count, traits: traits, at: now) { return }
       free.removeLast()
-      arrivals[ticket] = count
       packets[ticket] = packet
+    }
+
+    private mutating func forget(_ ticket: Int) {
+      packets[ticket] = []
+      free.append(ticket)
     }
 
     /// The next packet that has arrived.
     mutating func next(at now: Instant) -> [UInt8]? {
-      guard let arrival = link.nextArrival(at: now) else { return nil }
+      let arrival = link.nextArrival(at: now)
+      while let drop = link.nextDrop() { forget(drop.ticket) }
+      guard let arrival else { return nil }
       var packet = packets[arrival.ticket]
-      arrivals[arrival.ticket] -= 1
-      if arrivals[arrival.ticket] == 0 {
-        packets[arrival.ticket] = []
-        free.append(arrival.ticket)
-      }
+      if !arrival.hasCopyBehind { forget(arrival.ticket) }
       LinkMark.apply(arrival, to: &packet)
       return packet
     }

@@ -53,10 +53,20 @@ enum BulkText {
       if share != .never { parts.append("\(name) \(QuantityText.percent(share))\(more)") }
     }
     add("loss", configuration.loss)
+    if let burst = configuration.burstLoss {
+      add("loss in bursts", burst.begins, ":\(QuantityText.percent(burst.ends))")
+    }
     add("reverse loss", configuration.reverseLoss)
     add("reordered", configuration.reordering, " by \(QuantityText.time(configuration.reorderingDelay))")
     add("duplicated", configuration.duplication)
     add("corrupted", configuration.corruption)
+    add("corrupted and repaired", configuration.repairedCorruption)
+    add("truncated", configuration.truncation)
+    switch configuration.discipline {
+    case .dropTail: break
+    case .randomEarlyDetection: parts.append("RED")
+    case .controlledDelay: parts.append("CoDel")
+    }
     if configuration.jitter > .zero { parts.append("jitter \(QuantityText.time(configuration.jitter))") }
     if configuration.marksCongestion { parts.append("ECN marks") }
     if !configuration.isPaced { parts.append("not paced") }
@@ -93,10 +103,15 @@ enum BulkText {
     func add(_ count: UInt64, _ name: String) {
       if count > 0 { parts.append("\(QuantityText.count(count)) \(name)") }
     }
+    add(data.earlyDrops, "dropped early by the queue")
+    add(data.scriptedLosses, "lost by script")
+    add(data.outageDrops, "lost while the link was down")
     add(data.tooLarge, "too large for the path")
     add(data.reordered, "reordered")
     add(data.duplicated, "duplicated")
     add(data.corrupted, "corrupted")
+    add(data.repairedCorruptions, "corrupted and repaired")
+    add(data.truncated, "truncated")
     add(data.marked, "marked")
     add(report.refused, "refused with new content")
     add(acknowledgments.lost + acknowledgments.queueDrops, "acknowledgments lost")
@@ -189,10 +204,15 @@ enum BulkText {
     bytes.appendJSON("arrived", link.arrived)
     bytes.appendJSON("lost", link.lost)
     bytes.appendJSON("queue-drops", link.queueDrops)
+    bytes.appendJSON("early-drops", link.earlyDrops)
+    bytes.appendJSON("scripted-losses", link.scriptedLosses)
+    bytes.appendJSON("outage-drops", link.outageDrops)
     bytes.appendJSON("too-large", link.tooLarge)
     bytes.appendJSON("reordered", link.reordered)
     bytes.appendJSON("duplicated", link.duplicated)
     bytes.appendJSON("corrupted", link.corrupted)
+    bytes.appendJSON("corrupted-repaired", link.repairedCorruptions)
+    bytes.appendJSON("truncated", link.truncated)
     bytes.appendJSON("marked", link.marked)
     bytes.appendJSON("longest-queue", link.longestQueue)
     bytes.appendJSON("queueing-delay-mean", UInt64(link.queueingDelay.mean.nanoseconds))

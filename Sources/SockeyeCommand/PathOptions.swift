@@ -27,6 +27,18 @@ struct PathOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Packets of data lost.", valueName: "share"), transform: Arguments.probability)
   var loss: Probability = .never
 
+  @Option(
+    help: ArgumentHelp(
+      "Loss in bursts: a good link turns bad with this share of the packets and good again with that; while bad it loses all, or a third share.",
+      valueName: "share:share[:share]"), transform: Arguments.burstLoss)
+  var burstLoss: BurstLoss?
+
+  @Option(
+    help: ArgumentHelp(
+      "Lose the third data segment (data:3), or the third to the fifth (data:3-5); may be given several times. Kinds: \(Arguments.packetKindNames).",
+      valueName: "kind:n[-m]"), transform: Arguments.scriptedLoss)
+  var drop: [ScriptedLoss] = []
+
   @Option(help: ArgumentHelp("Acknowledgments lost.", valueName: "share"), transform: Arguments.probability)
   var reverseLoss: Probability = .never
 
@@ -45,9 +57,25 @@ struct PathOptions: ParsableArguments {
   var corrupt: Probability = .never
 
   @Option(
+    help: ArgumentHelp(
+      "Packets in which one bit changes and the checksums are repaired: it gets through.", valueName: "share"),
+    transform: Arguments.probability)
+  var corruptRepaired: Probability = .never
+
+  @Option(
+    help: ArgumentHelp("Packets that lose their end.", valueName: "share"), transform: Arguments.probability)
+  var truncate: Probability = .never
+
+  @Option(
     help: ArgumentHelp("Up to so much more delay a packet, in order.", valueName: "time"),
     transform: Arguments.time)
   var jitter: Interval = .zero
+
+  @Option(
+    help: ArgumentHelp(
+      "How the jitter is spread: uniform, normal around its half, or pareto with a mean of its half and a long tail. (default: uniform)",
+      valueName: "distribution"), transform: Arguments.distribution)
+  var jitterDistribution: DelayDistribution = .uniform
 
   @Option(
     help: ArgumentHelp(
@@ -55,7 +83,39 @@ struct PathOptions: ParsableArguments {
     transform: Arguments.mtu)
   var pathMTU: Int?
 
-  @Flag(help: "Mark ECN-capable packets when half of the queue is in use.")
+  @Option(
+    help: ArgumentHelp(
+      "From a time on packets larger than this vanish, or all pass (none); may be given several times.",
+      valueName: "bytes@time"), transform: Arguments.mtuChange)
+  var pathMTUChange: [LinkChange] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "From a time on, for a time, nothing passes; may be given several times.", valueName: "time+time"),
+    transform: Arguments.outage)
+  var outage: [Outage] = []
+
+  @Option(
+    help: ArgumentHelp("The same in the direction of the data only.", valueName: "time+time"),
+    transform: Arguments.outage)
+  var oneWayOutage: [Outage] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The link is up for a time and down for a time, over and over.", valueName: "time:time"),
+    transform: Arguments.flapping)
+  var flap: LinkFlapping?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the data's queue does before it is full: drop-tail, red, or codel, with target and interval if need be. (default: drop-tail)",
+      valueName: "discipline"), transform: Arguments.discipline)
+  var aqm: BulkDiscipline = .dropTail
+
+  @Flag(
+    help:
+      "Mark ECN-capable packets: when half of the queue is in use, with red and codel in place of dropping them."
+  )
   var ecn = false
 
   @Option(help: "Of all that is left to chance.")
@@ -75,7 +135,16 @@ struct PathOptions: ParsableArguments {
     configuration.duplication = duplicate
     configuration.corruption = corrupt
     configuration.jitter = jitter
+    configuration.burstLoss = burstLoss
+    configuration.scriptedLosses = drop
+    configuration.repairedCorruption = corruptRepaired
+    configuration.truncation = truncate
+    configuration.jitterDistribution = jitterDistribution
     configuration.pathMTU = pathMTU
+    configuration.dataChanges = Outage.changes(oneWayOutage)
+    configuration.changes = (Outage.changes(outage) + pathMTUChange).sorted { $0.at < $1.at }
+    configuration.flapping = flap
+    configuration.discipline = aqm
     configuration.marksCongestion = ecn
     configuration.seed = seed
   }

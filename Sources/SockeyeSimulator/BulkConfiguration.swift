@@ -11,6 +11,15 @@ public enum BottleneckQueue: Sendable, Equatable {
   case limit(QueueLimit)
 }
 
+/// Which packets the bottleneck's queue turns away before it is full.
+public enum BulkDiscipline: Sendable, Equatable {
+  case dropTail
+  /// Random early detection with thresholds that suit the queue (`RandomEarlyDetection`).
+  case randomEarlyDetection
+  /// CoDel (RFC 8289): what waits longer than the target for an interval.
+  case controlledDelay(target: Interval, interval: Interval)
+}
+
 /// One or several transfers from one host to another, each over a connection of its own, through one bottleneck.
 ///
 ///     var configuration = BulkConfiguration(bytes: 50_000_000)
@@ -29,17 +38,30 @@ public struct BulkConfiguration: Sendable, Equatable {
   public var queue: BottleneckQueue = .bandwidthDelay(millionths: 1_000_000)
   // What goes wrong in the direction of the data.
   public var loss: Probability = .never
+  public var burstLoss: BurstLoss?
+  public var scriptedLosses: [ScriptedLoss] = []
   public var reordering: Probability = .never
   public var reorderingDelay: Interval = .zero
   public var duplication: Probability = .never
   public var corruption: Probability = .never
+  public var repairedCorruption: Probability = .never
+  public var truncation: Probability = .never
   public var jitter: Interval = .zero
+  public var jitterDistribution = DelayDistribution.uniform
   /// Octets of the largest packet that the path takes; larger ones vanish without a word. Nil: all pass. The hosts' links
   /// take 1500.
   public var pathMTU: Int? = nil
+  /// What changes at which time, in order of time: in the direction of the data, and in both.
+  public var dataChanges: [LinkChange] = []
+  public var changes: [LinkChange] = []
+  /// Both directions go down and up by themselves.
+  public var flapping: LinkFlapping?
   /// Acknowledgments lost.
   public var reverseLoss: Probability = .never
-  /// Whether packets that know congestion notification are marked when half the queue is in use.
+  /// What the queue of the data's direction does before it is full.
+  public var discipline = BulkDiscipline.dropTail
+  /// Whether packets that know congestion notification are marked: by drop-tail when half the queue is in use, by the
+  /// others in place of being dropped early.
   public var marksCongestion = false
   /// The sender's and the receiver's buffers; nil: `bufferCapacity`, which is no bound on this path.
   public var sendBuffer: BufferBounds?
@@ -89,20 +111,48 @@ public struct BulkConfiguration: Sendable, Equatable {
     var link = LinkConfiguration(delay: roundTrip - roundTrip / 2)
     link.bitsPerSecond = bitsPerSecond
     link.queueLimit = queueLimit
-    if marksCongestion {
-      switch queueLimit {
-      case .bytes(let bytes): link.markThreshold = .bytes(bytes / 2)
-      case .packets(let packets): link.markThreshold = .packets(packets / 2)
-      }
-    }
+    applyDiscipline(to: &link)
     link.loss = loss
+    link.burstLoss = burstLoss
+    link.scriptedLosses = scriptedLosses
     link.reordering = reordering
     link.reorderingDelay = reorderingDelay
     link.duplication = duplication
     link.corruption = corruption
+    link.repairedCorruption = repairedCorruption
+    link.truncation = truncation
     link.jitter = jitter
+    link.jitterDistribution = jitterDistribution
     link.maximumPacket = pathMTU
+    link.changes = BulkConfiguration.merged(dataChanges, changes)
+    link.flapping = flapping
     return link
+  }
+
+  private func applyDiscipline(to link: inout LinkConfiguration) {
+    switch (discipline, queueLimit) {
+    case (.dropTail, .bytes(let bytes)): if marksCongestion { link.markThreshold = .bytes(bytes / 2) }
+    case (.dropTail, .packets(let packets)): if marksCongestion { link.markThreshold = .packets(packets / 2) }
+    case (.randomEarlyDetection, _):
+      link.discipline = .randomEarlyDetection(RandomEarlyDetection(for: queueLimit, marks: marksCongestion))
+    case (.controlledDelay(let target, let interval), _):
+      link.discipline = .controlledDelay(
+        ControlledDelay(target: target, interval: interval, marks: marksCongestion))
+    }
+  }
+
+  /// Two lists, each in order of time, as one.
+  private static func merged(_ first: [LinkChange], _ second: [LinkChange]) -> [LinkChange] {
+    var all: [LinkChange] = []
+    var next = 0
+    for change in first {
+      while next < second.count, second[next].at < change.at {
+        all.append(second[next])
+        next += 1
+      }
+      all.append(change)
+    }
+    return all + second[next...]
   }
 
   /// The link that the acknowledgments take.
@@ -112,6 +162,8 @@ public struct BulkConfiguration: Sendable, Equatable {
     link.queueLimit = queueLimit
     link.loss = reverseLoss
     link.maximumPacket = pathMTU
+    link.changes = changes
+    link.flapping = flapping
     return link
   }
 

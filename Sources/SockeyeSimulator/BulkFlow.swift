@@ -48,6 +48,9 @@ struct WireText: Sendable {
   /// The segment will arrive unharmed.
   mutating func willArrive(_ range: Range<UInt64>) { reaching.insert(range) }
 
+  /// A segment that was on its way will not arrive.
+  mutating func willNotArrive(_ range: Range<UInt64>) { reaching.remove(range) }
+
   /// It has arrived, and the receiver had no room for it.
   mutating func wasRefused(_ range: Range<UInt64>) {
     refused += 1

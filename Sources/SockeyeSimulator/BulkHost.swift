@@ -30,8 +30,6 @@ final class BulkHost {
 /// A packet on its way.
 final class BulkFrame {
   var buffer = FrameBuffer(capacity: BulkConfiguration.maximumTransmissionUnit)
-  /// How many more times it arrives.
-  var arrivals = 0
   /// The transfer whose text it carries, and where in the stream that belongs.
   var flow: BulkFlow?
   var range: Range<UInt64> = 0..<0

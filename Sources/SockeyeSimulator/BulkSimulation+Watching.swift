@@ -47,10 +47,9 @@ extension BulkSimulation {
     var comment = purpose?.explanation ?? ""
     let fate =
       switch verdict {
-      case .dropped(.queueFull): "dropped by a full queue"
-      case .dropped(.loss): "lost on the way"
-      case .dropped(.tooLarge): "too large for the path"
-      case .taken(_, isCorrupted: true): "a bit of it is changed on the way"
+      case .dropped(let cause): cause.explanation
+      case .queued: ""
+      case .taken(_, isCorrupted: true): "changed on the way"
       case .taken(let arrivals, isCorrupted: false): arrivals > 1 ? "arrives twice" : ""
       }
     if !fate.isEmpty { comment += (comment.isEmpty ? "" : "; ") + fate }

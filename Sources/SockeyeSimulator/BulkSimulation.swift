@@ -114,6 +114,7 @@ public final class BulkSimulation {
       receiver.stack.advance(to: now)
       drainBoth()
     }
+    takeDrops()
     takeSamples()
     return !isOver
   }
@@ -168,20 +169,29 @@ public final class BulkSimulation {
     let isData = host === sender
     if isData, let id = metadata.connection, let flow = flowOfSender[id] { note(frame, of: flow) }
     let length = frame.buffer.count
-    let knowsCongestion = LinkMark.knowsCongestion(frame.buffer.bytes)
+    let traits =
+      isData ? dataLink.traits(of: frame.buffer.bytes) : acknowledgmentLink.traits(of: frame.buffer.bytes)
     let verdict =
       isData
-      ? dataLink.offer(ticket, length: length, knowsCongestion: knowsCongestion, at: now)
-      : acknowledgmentLink.offer(ticket, length: length, knowsCongestion: knowsCongestion, at: now)
+      ? dataLink.offer(ticket, length: length, traits: traits, at: now)
+      : acknowledgmentLink.offer(ticket, length: length, traits: traits, at: now)
     if isData { captureDeparture(frame, metadata.purpose, verdict) }
     switch verdict {
-    case .dropped:
-      frames.giveBack(ticket)
-    case .taken(let arrivals, let isCorrupted):
-      frame.arrivals = arrivals
-      if !isCorrupted { frame.flow?.text.willArrive(frame.range) }
+    case .dropped: frames.giveBack(ticket)
+    case .taken(_, let isCorrupted): if !isCorrupted { frame.flow?.text.willArrive(frame.range) }
+    case .queued: frame.flow?.text.willArrive(frame.range)
     }
     return true
+  }
+
+  /// Takes back what the links dropped after they had taken it.
+  private func takeDrops() {
+    while let drop = dataLink.nextDrop() {
+      let frame = frames[drop.ticket]
+      frame.flow?.text.willNotArrive(frame.range)
+      frames.giveBack(drop.ticket)
+    }
+    while let drop = acknowledgmentLink.nextDrop() { frames.giveBack(drop.ticket) }
   }
 
   /// Notes which text a frame of the sender carries.
@@ -211,7 +221,12 @@ public final class BulkSimulation {
     let range = frame.range
     let refusedBefore = receiver.stack.statistics.tcp.segmentsDropped
     arrive(arrival, at: receiver)
-    guard arrival.flippedBit == nil, let flow else { return }
+    guard let flow else { return }
+    guard arrival.isIntact else {
+      // What was queued was believed to arrive as it is.
+      if case .controlledDelay = configuration.discipline { flow.text.willNotArrive(range) }
+      return
+    }
     let isRefused = receiver.stack.statistics.tcp.segmentsDropped > refusedBefore
     if isRefused, !isHeld(range, of: flow) {
       flow.text.wasRefused(range)
@@ -231,7 +246,7 @@ public final class BulkSimulation {
 
   private func arrive(_ arrival: LinkArrival, at host: BulkHost) {
     let frame = frames[arrival.ticket]
-    if arrival.isMarked || arrival.flippedBit != nil {
+    if arrival.isMarked || !arrival.isIntact {
       var packet = frame.bytes
       LinkMark.apply(arrival, to: &packet)
       if host === sender { captureArrival(packet) }
@@ -240,8 +255,7 @@ public final class BulkSimulation {
       if host === sender, capture != nil { captureArrival(frame.bytes) }
       host.stack.receive(frame.buffer.bytes, on: host.link, at: now)
     }
-    frame.arrivals -= 1
-    if frame.arrivals == 0 { frames.giveBack(arrival.ticket) }
+    if !arrival.hasCopyBehind { frames.giveBack(arrival.ticket) }
   }
 
   // MARK: Applications

@@ -1,5 +1,5 @@
-// Holds what a link changes in a packet that passes: the ECN mark and a flipped bit. Which packets it changes is decided
-// by LinkEmulator.
+// Holds what a link changes in a packet that passes: the ECN mark, a flipped bit, a lost end. Which packets it changes is
+// decided by LinkEmulator; how checksums are repaired is in LinkDamage.
 
 import SockeyeBytes
 import SockeyeWire
@@ -20,6 +20,10 @@ public enum LinkMark {
   public static func apply(_ arrival: LinkArrival, to packet: inout [UInt8]) {
     if arrival.isMarked { setCongestionExperienced(&packet) }
     if let bit = arrival.flippedBit, bit / 8 < packet.count { packet[bit / 8] ^= 0x80 >> UInt8(bit % 8) }
+    if arrival.isTruncated, arrival.length < packet.count {
+      packet.removeLast(packet.count - arrival.length)
+    }
+    if arrival.isRepaired { LinkDamage.repairChecksums(of: &packet) }
   }
 
   /// Sets CE, and the checksum that IPv4 has over its header.
@@ -29,12 +33,7 @@ public enum LinkMark {
       packet[1] |= 0x30
     } else if first >> 4 == 4, packet.count >= IPv4Header.minimumLength {
       packet[1] |= 0x03
-      packet[10] = 0
-      packet[11] = 0
-      let length = min(Int(first & 0x0F) * 4, packet.count)
-      let checksum = InternetChecksum.finish(InternetChecksum.sum(packet.rawSpan.extracting(first: length)))
-      packet[10] = UInt8(checksum >> 8)
-      packet[11] = UInt8(checksum & 0xFF)
+      LinkDamage.repairHeader(of: &packet)
     }
   }
 }

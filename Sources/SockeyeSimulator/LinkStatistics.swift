@@ -12,12 +12,21 @@ public struct LinkStatistics: Sendable, Equatable {
   public internal(set) var arrivedBytes: UInt64 = 0
   /// Packets that found the queue full.
   public internal(set) var queueDrops: UInt64 = 0
-  /// Packets lost on the wire.
+  /// Packets that found the queue long (`QueueDiscipline`) and were not marked.
+  public internal(set) var earlyDrops: UInt64 = 0
+  /// Packets lost by script (`ScriptedLoss`), and while the link was down.
+  public internal(set) var scriptedLosses: UInt64 = 0
+  public internal(set) var outageDrops: UInt64 = 0
+  /// Packets lost on the wire, in bursts or not.
   public internal(set) var lost: UInt64 = 0
   /// Packets larger than what the link takes.
   public internal(set) var tooLarge: UInt64 = 0
   public internal(set) var duplicated: UInt64 = 0
+  /// Packets in which a bit changed, checksums left as they were.
   public internal(set) var corrupted: UInt64 = 0
+  /// Packets in which a bit changed and checksums were repaired.
+  public internal(set) var repairedCorruptions: UInt64 = 0
+  public internal(set) var truncated: UInt64 = 0
   public internal(set) var reordered: UInt64 = 0
   /// Packets that got the CE mark.
   public internal(set) var marked: UInt64 = 0

@@ -40,6 +40,49 @@ import Testing
     #expect(configuration == expected)
   }
 
+  @Test func faultsWithMoreToThemArriveInTheConfiguration() throws {
+    let configuration = try parse(
+      "--burst-loss 1%:25%:80% --drop data:3 --drop syn:1-2 --corrupt-repaired 1% --truncate 2% --jitter 5ms "
+        + "--jitter-distribution pareto --path-mtu-change none@9s --path-mtu-change 1400@5s --outage 6s+2s "
+        + "--outage 7s+2s --one-way-outage 1s+1s --flap 10s:500ms --aqm codel:4ms:80ms --ecn"
+    ).simulated
+    #expect(
+      configuration.burstLoss
+        == BurstLoss(begins: .percent(1), ends: .percent(25), lossWhenBad: .percent(80)))
+    #expect(
+      configuration.scriptedLosses == [ScriptedLoss(.data, from: 3), ScriptedLoss(.synchronize, count: 2)])
+    #expect(configuration.repairedCorruption == .percent(1) && configuration.truncation == .percent(2))
+    #expect(configuration.jitterDistribution == .pareto)
+    func second(_ count: Int) -> Instant { .zero + .seconds(count) }
+    let both = [
+      LinkChange(.maximumPacket(1400), at: second(5)), LinkChange(.down, at: second(6)),
+      LinkChange(.up, at: second(9)), LinkChange(.maximumPacket(nil), at: second(9)),
+    ]
+    #expect(configuration.acknowledgmentLink.changes == both)
+    #expect(
+      configuration.dataLink.changes == [LinkChange(.down, at: second(1)), LinkChange(.up, at: second(2))]
+        + both)
+    #expect(configuration.dataLink.flapping == LinkFlapping(up: .seconds(10), down: .milliseconds(500)))
+    #expect(
+      configuration.dataLink.discipline
+        == .controlledDelay(
+          ControlledDelay(target: .milliseconds(4), interval: .milliseconds(80), marks: true)))
+    #expect(
+      try parse("--aqm red --queue 120p").simulated.dataLink.discipline
+        == .randomEarlyDetection(RandomEarlyDetection(unit: .packets, minimum: 10, maximum: 40)))
+  }
+
+  @Test(arguments: [
+    "--burst-loss 1%", "--drop data", "--drop text:1", "--drop data:0", "--drop data:3-2",
+    "--jitter-distribution flat",
+    "--path-mtu-change 1400", "--path-mtu-change 20@1s", "--outage 5s", "--outage 5s+0s", "--flap 1s",
+    "--flap 0s:1s",
+    "--aqm fq", "--aqm codel:5ms",
+  ])
+  func faultsThatMakeNoSenseAreRefused(arguments: String) {
+    #expect(throws: (any Error).self) { try parse(arguments) }
+  }
+
   @Test func withoutOptionsItIsWhatTheHelpSays() throws {
     let configuration = try parse("").simulated
     var expected = BulkConfiguration(bytes: 50_000_000)
