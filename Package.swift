@@ -61,7 +61,10 @@ let package = Package(
     .target(name: "SockeyeStack", dependencies: upTo("SockeyeTCP"), swiftSettings: settings),
     .target(name: "SockeyeTrace", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
     .target(name: "SockeyeSimulator", dependencies: upTo("SockeyeTrace"), swiftSettings: settings),
-    .target(name: "SockeyeTunnel", dependencies: upTo("SockeyeStack"), swiftSettings: settings),
+    .target(name: "SockeyeTunnelShims"),
+    .target(
+      name: "SockeyeTunnel", dependencies: upTo("SockeyeStack") + ["SockeyeTunnelShims"],
+      swiftSettings: settings),
     // Beside the others, so that nobody who does not ask for it builds a cryptographic library.
     .target(
       name: "SockeyeAuthentication",

@@ -19,9 +19,9 @@ struct Bridge: ParsableCommand {
 
       Example:
         sudo sockeye bridge a b --rtt 40ms --rate 50mbit --loss 1% &
-        for n in a b; do sudo ip netns add $n; sudo ip link set $n netns $n; done
-        sudo ip -n a addr add 10.1.1.1/24 dev a; sudo ip -n a link set a up
-        sudo ip -n b addr add 10.1.1.2/24 dev b; sudo ip -n b link set b up
+        for n in a b; do sudo ip netns add $n; sudo ip link set dev $n netns $n; done
+        sudo ip -n a addr add 10.1.1.1/24 dev a; sudo ip -n a link set dev a up
+        sudo ip -n b addr add 10.1.1.2/24 dev b; sudo ip -n b link set dev b up
         sudo ip netns exec a ping 10.1.1.2
       \(LinkOptions.help)
 

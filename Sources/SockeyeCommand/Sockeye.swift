@@ -16,11 +16,14 @@ struct Sockeye: ParsableCommand {
         sockeye simulate bulk --loss 1%
         sudo sockeye serve
         sudo sockeye connect 10.34.2.1 22
+        sudo sockeye relay --listen 80 --to 127.0.0.1:8080
         sudo sockeye bridge a b --rtt 40ms --loss 1%
         sockeye ports https
       """,
     version: Version.current,
-    subcommands: [Demo.self, Simulate.self, Serve.self, Connect.self, Ping.self, Bridge.self, Ports.self])
+    subcommands: [
+      Demo.self, Simulate.self, Serve.self, Connect.self, Relay.self, Ping.self, Bridge.self, Ports.self,
+    ])
 
   /// Parses and runs. Unlike the parser's own `main`, a wrong argument is one line on standard error.
   static func main() {
