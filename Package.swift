@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
+let layered = settings + [.enableUpcomingFeature("InternalImportsByDefault")]
+
 // The one direction of dependency. A target names every target below it: one that it imports without naming would
 // not be built again when the other changes.
 let core = ["SockeyeBytes", "SockeyeWire", "SockeyeTCP", "SockeyeStack", "SockeyeTrace", "SockeyeSimulator"]
@@ -48,11 +50,16 @@ let package = Package(
     .library(name: "Sockeye", targets: ["SockeyeBytes", "SockeyeWire", "SockeyeTCP", "SockeyeStack"]),
     .library(name: "SockeyeSimulator", targets: ["SockeyeTrace", "SockeyeSimulator"]),
     .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
+    .library(name: "SockeyeSockets", targets: ["SockeyeSockets"]),
     .library(name: "SockeyeAuthentication", targets: ["SockeyeAuthentication"]),
   ] + packetdrillProducts,
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     .target(name: "SockeyeBytes", swiftSettings: settings),
@@ -64,7 +71,18 @@ let package = Package(
     .target(name: "SockeyeTunnelShims"),
     .target(
       name: "SockeyeTunnel", dependencies: upTo("SockeyeStack") + ["SockeyeTunnelShims"],
-      swiftSettings: settings),
+      swiftSettings: layered),
+    .target(
+      name: "SockeyeSockets",
+      dependencies: upTo("SockeyeTrace") + [
+        "SockeyeTunnel",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: layered),
     // Beside the others, so that nobody who does not ask for it builds a cryptographic library.
     .target(
       name: "SockeyeAuthentication",
@@ -90,6 +108,7 @@ let package = Package(
     .testTarget(name: "SockeyeTraceTests", dependencies: testing()),
     .testTarget(name: "SockeyeSimulatorTests", dependencies: testing()),
     .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
+    .testTarget(name: "SockeyeSocketsTests", dependencies: testing(["SockeyeTunnel", "SockeyeSockets"])),
     .testTarget(name: "SockeyeAuthenticationTests", dependencies: testing(["SockeyeAuthentication"])),
     .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
   ] + packetdrillTargets,

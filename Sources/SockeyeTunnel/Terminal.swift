@@ -1,7 +1,7 @@
 // Holds what a program must know of the terminal it draws on, and how it waits between two pictures for the
 // wish to end. It does not hold anything that is drawn.
 
-import SockeyeBytes
+package import SockeyeBytes
 
 #if canImport(Glibc)
   import Glibc
