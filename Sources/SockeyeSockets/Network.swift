@@ -32,6 +32,9 @@ public final class Network: Sendable {
   }
 
   deinit {
+    // Sockets may outlive their network, but not be of use any more.
+    let loop = loop
+    loop.execute { loop.fail(.closed) }
     stopRunning()
   }
 
@@ -91,7 +94,8 @@ public final class Network: Sendable {
   /// - Throws: `.refused`, `.timedOut`, `.unreachable`, `.reset`, `.noBuffers`, `.invalid`, `.cancelled`; then there is no
   ///   connection.
   public func connect(
-    to peer: Endpoint, from local: ListenEndpoint = ListenEndpoint(port: 0), configuration: TCPConfiguration? = nil
+    to peer: Endpoint, from local: ListenEndpoint = ListenEndpoint(port: 0),
+    configuration: TCPConfiguration? = nil
   ) async throws(NetworkError) -> TCPConnection {
     do {
       let connection = try await core.connect(to: peer, from: local, configuration: configuration)

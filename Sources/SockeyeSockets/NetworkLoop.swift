@@ -237,12 +237,15 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
     loop.deliver(packet.bytes)
   }
 
-  private static func send(_ packet: borrowing FrameBuffer, to device: any PacketDevice) throws(NetworkError) -> Bool {
+  private static func send(_ packet: borrowing FrameBuffer, to device: any PacketDevice) throws(NetworkError)
+    -> Bool
+  {
     try device.send(packet.bytes)
   }
 
   private static func show(
-    _ packet: borrowing FrameBuffer, _ metadata: FrameMetadata, to observer: any TunnelObserver, at now: Instant
+    _ packet: borrowing FrameBuffer, _ metadata: FrameMetadata, to observer: any TunnelObserver,
+    at now: Instant
   ) {
     observer.sent(packet.bytes, metadata, at: now)
   }
@@ -250,7 +253,9 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   private func receivePacket() -> Bool {
     if failure != nil { return false }
     do throws(NetworkError) {
-      guard try incoming.fill({ frame throws(NetworkError) in try device.receive(into: &frame) }) else { return false }
+      guard try incoming.fill({ frame throws(NetworkError) in try device.receive(into: &frame) }) else {
+        return false
+      }
       Self.deliver(incoming, to: self)
       return true
     } catch {

@@ -41,9 +41,11 @@ extension Network {
     try thread.start(loop, descriptor: nil)
     let transport = CarrierTransport(loop, device, carrier)
     let receiver = Task { await transport.receive() }
-    device.flush = { transport.send() }
-    self.init(loop, logger: logger) {
+    // The network keeps the transport, and the transport the device.
+    device.flush = { [weak transport] in transport?.send() }
+    self.init(loop, logger: logger) { [transport] in
       receiver.cancel()
+      transport.end()
       thread.stop()
     }
   }
@@ -72,14 +74,23 @@ final class CarrierDevice: PacketDevice, @unchecked Sendable {
   private(set) var leaving: [[UInt8]] = []
   /// The carrier has a batch.
   var isSending = false
+  private var isOver = false
   /// Hands `leaving` to the carrier.
   var flush: () -> Void = {}
 
   private static let batchLimit = 64
 
   func arrive(_ packets: [[UInt8]], _ continuation: CheckedContinuation<Void, Never>) {
+    if isOver { return continuation.resume() }
     arrived.append(contentsOf: packets)
     emptied = continuation
+  }
+
+  /// Nobody will ask for packets any more.
+  func release() {
+    isOver = true
+    emptied?.resume()
+    emptied = nil
   }
 
   func takeLeaving() -> [[UInt8]] {
@@ -111,7 +122,7 @@ final class CarrierDevice: PacketDevice, @unchecked Sendable {
 
 /// The two tasks of a carrier.
 private final class CarrierTransport: Sendable {
-  private unowned let loop: NetworkLoop
+  private weak let loop: NetworkLoop?
   private let device: CarrierDevice
   private let carrier: any PacketCarrier
 
@@ -132,7 +143,8 @@ private final class CarrierTransport: Sendable {
         return
       }
       if packets.isEmpty { return fail("the carrier has ended") }
-      let (loop, device) = (loop, device)
+      guard let loop else { return }
+      let device = device
       // The next batch is asked for when the stack has seen this one.
       await withCheckedContinuation { continuation in
         loop.execute { device.arrive(packets, continuation) }
@@ -140,15 +152,21 @@ private final class CarrierTransport: Sendable {
     }
   }
 
+  /// Lets who brought the last packets go.
+  func end() {
+    let device = device
+    loop?.execute { device.release() }
+  }
+
   private func fail(_ reason: String) {
-    let loop = loop
+    guard let loop else { return }
     loop.execute { loop.fail(.packets(reason)) }
   }
 
   /// Hands over what wants to leave, after whatever else the loop does in this turn. Called in the loop.
   func send() {
     device.isSending = true
-    loop.execute { self.sendBatch() }
+    loop?.execute { self.sendBatch() }
   }
 
   private func sendBatch() {
@@ -157,12 +175,12 @@ private final class CarrierTransport: Sendable {
       device.isSending = false
       return
     }
-    loop.deviceHasRoom()
-    let (loop, carrier) = (loop, carrier)
+    loop?.deviceHasRoom()
+    let carrier = carrier
     Task {
       do {
         try await carrier.sendPackets(packets)
-        loop.execute { self.sendBatch() }
+        self.loop?.execute { self.sendBatch() }
       } catch {
         self.fail("\(error)")
       }

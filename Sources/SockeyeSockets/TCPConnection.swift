@@ -199,7 +199,8 @@ public actor TCPConnection {
       let connection: TCPConnection
       let limit: Int
 
-      public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> [UInt8]? {
+      public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> [UInt8]?
+      {
         try await connection.read(upTo: limit)
       }
 

@@ -16,7 +16,9 @@ public actor TCPListener {
   /// Where it listens; the port is the one the host chose if none was given.
   public nonisolated let endpoint: ListenEndpoint
 
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe state.loop.asUnownedSerialExecutor() }
+  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe state.loop.asUnownedSerialExecutor()
+  }
 
   init(_ state: ListenerState, endpoint: ListenEndpoint) {
     self.state = state
@@ -54,7 +56,9 @@ extension TCPListener: AsyncSequence {
   public struct AsyncIterator: AsyncIteratorProtocol {
     let listener: TCPListener
 
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> TCPConnection? {
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError)
+      -> TCPConnection?
+    {
       try await listener.accept()
     }
 

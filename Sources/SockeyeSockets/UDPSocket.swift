@@ -32,7 +32,9 @@ public actor UDPSocket {
   /// Where it is bound; the port is the one the host chose if none was given.
   public nonisolated let endpoint: ListenEndpoint
 
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe state.loop.asUnownedSerialExecutor() }
+  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe state.loop.asUnownedSerialExecutor()
+  }
 
   init(_ state: DatagramState, endpoint: ListenEndpoint) {
     self.state = state
@@ -83,7 +85,8 @@ extension UDPSocket: AsyncSequence {
   public struct AsyncIterator: AsyncIteratorProtocol {
     let socket: UDPSocket
 
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> Datagram? {
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> Datagram?
+    {
       try await socket.receive()
     }
 

@@ -24,7 +24,12 @@ final class WaitQueue: @unchecked Sendable {
     let loop = loop
     return await withTaskCancellationHandler(
       operation: {
-        await withCheckedContinuation { continuation in waiting.append((number, continuation)) }
+        // Named, the actor is the closure's own too: it does not leave the loop.
+        _ = isolation
+        return await withCheckedContinuation(isolation: isolation) { continuation in
+          assert(loop.isCurrent, "waiting begins in the loop")
+          waiting.append((number, continuation))
+        }
       },
       // It comes to the loop after the task has begun to wait there.
       onCancel: { loop.execute { self.cancel(number) } }, isolation: isolation)

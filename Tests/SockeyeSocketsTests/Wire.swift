@@ -47,10 +47,12 @@ struct Neighbours {
   init(client: StackConfiguration = .random(), server: StackConfiguration = .random()) throws {
     (clientEnd, serverEnd) = WireEnd.pair()
     self.client = try Network(
-      carrier: clientEnd, addresses: [AddressPrefix(parsing: "10.1.0.1/24")!, AddressPrefix(parsing: "fd00::1/64")!],
+      carrier: clientEnd,
+      addresses: [AddressPrefix(parsing: "10.1.0.1/24")!, AddressPrefix(parsing: "fd00::1/64")!],
       configuration: client)
     self.server = try Network(
-      carrier: serverEnd, addresses: [AddressPrefix(parsing: "10.1.0.2/24")!, AddressPrefix(parsing: "fd00::2/64")!],
+      carrier: serverEnd,
+      addresses: [AddressPrefix(parsing: "10.1.0.2/24")!, AddressPrefix(parsing: "fd00::2/64")!],
       configuration: server)
   }
 
