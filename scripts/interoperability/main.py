@@ -2,25 +2,46 @@
 
 import argparse
 import json
+import logging
 import re
 import shutil
 import sys
 import time
 
+import accuracy
 import lab
 import matrix
+import programs
+
+# scapy tells of interfaces without addresses, which is what there are here.
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 
 
 def parts(quick):
     """Each part: its name, and what runs it with a score and a place for results."""
-    sizes = matrix.QUICK if quick else matrix.FULL
+    work, sizes = (matrix.QUICK, programs.QUICK) if quick else (matrix.FULL, programs.FULL)
     found = []
     for role, version, path in matrix.worlds(quick):
         def run(score, results, role=role, version=version, path=path):
             def record(*cell):
                 results.append(dict(zip(("role", "version", "path", "algorithm", "work", "passed", "figure"), cell)))
-            matrix.run_world(score, role, version, path, sizes, record)
+            matrix.run_world(score, role, version, path, work, record)
         found.append((f"matrix: {role}, {version}, {path}", run))
+    for number, (name, body) in enumerate(programs.PROGRAMS):
+        # In a hurry each program meets one of the wires.
+        for wire in (list(programs.WIRES)[number % 2],) if quick else programs.WIRES:
+            def run(score, results, body=body, name=name, wire=wire):
+                programs.run(score, results, body, name, wire, sizes)
+            found.append((f"programs: {name}, {wire} wire", run))
+    for name in ("odd packets", "changed packets", "scans", "floods"):
+        def run(score, results, name=name):
+            try:
+                import hostile
+            except ImportError as error:
+                score.skip(name, f"scapy is not installed ({error})")
+                return
+            hostile.run(score, results, name, quick)
+        found.append((f"hostile: {name}", run))
     return found
 
 
@@ -29,10 +50,12 @@ def main():
     parser.add_argument("--quick", action="store_true", help="each value of each axis once, small sizes")
     parser.add_argument("--list", action="store_true", help="the names of the parts")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only parts whose name matches")
+    parser.add_argument("--accuracy", action="store_true", help="measure `sockeye bridge` instead")
     parser.add_argument("--json", metavar="FILE", help="write what came out of each check")
     arguments = parser.parse_args()
 
-    chosen = [part for part in parts(arguments.quick) if re.search(arguments.filter, part[0])]
+    everything = [("accuracy", accuracy.run)] if arguments.accuracy else parts(arguments.quick)
+    chosen = [part for part in everything if re.search(arguments.filter, part[0])]
     if arguments.list:
         for name, _ in chosen:
             print(name)
