@@ -69,6 +69,22 @@ actor NetworkCore {
     }
   }
 
+  func forward(
+    backlog: Int, flowLimit: Int, idleTimeout: Interval, configuration: TCPConfiguration?,
+    decide: @escaping @Sendable (FlowRequest) async -> OpenDecision
+  ) throws(NetworkError) -> Forwarder {
+    try checkOpen()
+    do throws(SocketError) {
+      let forwarder = try loop.stack.openForwarder(
+        on: loop.link, backlog: backlog, configuration: configuration)
+      return Forwarder(
+        ForwarderState(
+          loop, forwarder, backlog: backlog, flowLimit: flowLimit, idleTimeout: idleTimeout, decide: decide))
+    } catch {
+      throw NetworkError(error)
+    }
+  }
+
   func statistics() -> HostStatistics { loop.stack.statistics }
 
   func connectionCount() -> Int { loop.handlers.connections.count }
@@ -81,6 +97,9 @@ actor NetworkCore {
     for listener in loop.handlers.listeners.values { listener.failed(.closed) }
     for id in loop.handlers.listeners.keys { try? loop.stack.close(id, at: loop.now) }
     loop.handlers.listeners = [:]
+    loop.handlers.forwarder?.failed(.closed)
+    loop.handlers.forwarder = nil
+    loop.stack.closeForwarder(at: loop.now)
     if grace > .zero, !loop.handlers.connections.isEmpty { await waitForConnections(until: loop.now + grace) }
     for id in loop.handlers.connections.keys { try? loop.stack.abort(id, at: loop.now) }
     for id in loop.handlers.datagrams.keys { try? loop.stack.close(id) }

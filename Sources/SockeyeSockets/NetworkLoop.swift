@@ -202,6 +202,9 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
         dispatch(event)
         isSettled = false
       }
+      while let forwarder = handlers.forwarder, let request = stack.nextOpenRequest() {
+        forwarder.asked(request)
+      }
     }
   }
 
@@ -311,10 +314,12 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
     guard failure == nil else { return }
     failure = error
     let (connections, listeners, datagrams) = (handlers.connections, handlers.listeners, handlers.datagrams)
+    let forwarder = handlers.forwarder
     handlers = SocketHandlers()
     for handler in connections.values { handler.failed(error) }
     for handler in listeners.values { handler.failed(error) }
     for handler in datagrams.values { handler.failed(error) }
+    forwarder?.failed(error)
     isSettled = false
   }
 }

@@ -42,11 +42,19 @@ package protocol DatagramHandler: AnyObject {
   func failed(_ error: NetworkError)
 }
 
+/// Hears of connections that somebody asks for with others than the host.
+package protocol ForwarderHandler: AnyObject {
+  func asked(_ request: OpenRequestID)
+  func failed(_ error: NetworkError)
+}
+
 /// The handlers of a host's sockets. They are entered and taken out in the loop.
 package struct SocketHandlers {
   package var connections: [ConnectionID: any ConnectionHandler] = [:]
   package var listeners: [ListenerID: any ListenerHandler] = [:]
   package var datagrams: [UDPSocketID: any DatagramHandler] = [:]
+
+  package var forwarder: (any ForwarderHandler)?
 
   package init() {}
 }

@@ -89,21 +89,26 @@ final class ListenerState: ListenerHandler, @unchecked Sendable {
     takers.wakeAll()
   }
 
-  func acceptNow() throws(NetworkError) -> TCPConnection? {
-    do throws(SocketError) {
-      guard let connection = try loop.stack.accept(id) else { return nil }
-      let tuple = try loop.stack.endpoints(of: connection)
-      return TCPConnection(
-        ConnectionState(loop, connection, isConnected: true), local: tuple.local, peer: tuple.remote)
-    } catch {
-      throw NetworkError(error)
-    }
-  }
+  func acceptNow() throws(NetworkError) -> TCPConnection? { try loop.accept(id) }
 
   func close() {
     guard end == nil else { return }
     try? loop.stack.close(id, at: loop.now)
     loop.handlers.listeners[id] = nil
     failed(.closed)
+  }
+}
+
+extension NetworkLoop {
+  /// The connection that has waited longest at a listener; nil when none waits.
+  func accept(_ listener: ListenerID) throws(NetworkError) -> TCPConnection? {
+    do throws(SocketError) {
+      guard let connection = try stack.accept(listener) else { return nil }
+      let tuple = try stack.endpoints(of: connection)
+      return TCPConnection(
+        ConnectionState(self, connection, isConnected: true), local: tuple.local, peer: tuple.remote)
+    } catch {
+      throw NetworkError(error)
+    }
   }
 }

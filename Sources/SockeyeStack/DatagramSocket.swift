@@ -10,6 +10,8 @@ public struct ReceivedDatagram: Sendable, Equatable {
   public let source: Endpoint
   /// Which of the host's addresses it was sent to, or a broadcast address.
   public let destination: IPAddress
+  /// The port it was sent to.
+  public let destinationPort: UInt16
   /// Octets of data the datagram had.
   public let length: Int
   /// The data did not fit, and its end is lost.

@@ -25,6 +25,17 @@ struct PacketHeader {
   /// Octets of the header.
   var length: Int { destination.version.headerLength }
 
+  /// The header and the eight octets behind it, as an ICMP error quotes them.
+  /// - Parameter length: octets behind the header in all.
+  func quotation(of first: UInt64, length: Int) -> [UInt8] {
+    var buffer = FrameBuffer(capacity: self.length + 8)
+    buffer.fill { frame in
+      write(payloadLength: length, into: &frame)
+      frame.appendUInt64(first)
+    }
+    return [UInt8](buffer.bytes)
+  }
+
   /// Appends the header of a packet with `payloadLength` octets behind it.
   ///
   /// A link with a header of its own (`InterfaceConfiguration.Medium`) gets that one written here, first.

@@ -19,7 +19,7 @@ extension Stack {
       sourcePort: parsed.header.sourcePort, destinationPort: parsed.header.destinationPort)
     statistics.udp.datagramsReceived += 1
     let local = Endpoint(address: arrival.destination, port: parsed.header.destinationPort)
-    guard let key = datagramSocket(at: local) else {
+    guard let key = datagramTaker(at: local) else {
       statistics.udp.noPort += 1
       if observing { observeDatagram(arrival, content, length: bytes.byteCount, dropped: .noListener) }
       // RFC 1122 §4.1.3.1.
@@ -29,7 +29,7 @@ extension Stack {
     }
     let payload = bytes.extracting(parsed.payload)
     let source = Endpoint(address: arrival.source, port: parsed.header.sourcePort)
-    let isKept = keep(payload, from: source, to: arrival.destination, in: key)
+    let isKept = keep(payload, from: source, to: local, in: key)
     if observing {
       observeDatagram(arrival, content, length: bytes.byteCount, dropped: isKept ? nil : .noMemory)
     }
@@ -41,7 +41,7 @@ extension Stack {
   }
 
   private mutating func keep(
-    _ payload: RawSpan, from source: Endpoint, to destination: IPAddress, in key: DatagramSocketKey
+    _ payload: RawSpan, from source: Endpoint, to local: Endpoint, in key: DatagramSocketKey
   ) -> Bool {
     guard !datagramSockets[key].waiting.isFull, datagramSockets[key].bytes.free >= payload.byteCount,
       budget.hasRoom(payload.byteCount + datagramSockets[key].charged)
@@ -51,7 +51,8 @@ extension Stack {
     }
     _ = datagramSockets[key].bytes.append(payload)
     datagramSockets[key].waiting.append(
-      ReceivedDatagram(source: source, destination: destination, length: payload.byteCount))
+      ReceivedDatagram(
+        source: source, destination: local.address, destinationPort: local.port, length: payload.byteCount))
     recharge(key)
     datagramNews.append(key.index)
     return true
@@ -75,6 +76,13 @@ extension Stack {
     var endpoint = endpoint
     if endpoint.port == 0 { endpoint = try freeDatagramEndpoint(at: endpoint.address) }
     guard datagramSocket(holding: endpoint) == nil else { throw .addressInUse(endpoint) }
+    let key = try insertDatagramSocket(at: endpoint)
+    datagramPorts.insert(key.index, hash: UInt64(endpoint.port))
+    return UDPSocketID(key)
+  }
+
+  /// Makes a socket, to which no port leads yet.
+  mutating func insertDatagramSocket(at endpoint: ListenEndpoint) throws(SocketError) -> DatagramSocketKey {
     guard budget.hasRoom(DatagramSocket.footprint) else { throw .noMemory(budget: budget.limit) }
     guard
       let key = datagramSockets.insert(
@@ -83,8 +91,7 @@ extension Stack {
           limit: configuration.socketQueueLimit))
     else { throw .tooMany(.datagramSockets, limit: datagramSockets.limit) }
     budget.charge(DatagramSocket.footprint)
-    datagramPorts.insert(key.index, hash: UInt64(endpoint.port))
-    return UDPSocketID(key)
+    return key
   }
 
   private mutating func freeDatagramEndpoint(at address: IPAddress?) throws(SocketError) -> ListenEndpoint {
@@ -118,13 +125,21 @@ extension Stack {
   public mutating func send(
     _ payload: RawSpan, from socket: UDPSocketID, to remote: Endpoint, at instant: Instant
   ) throws(SocketError) {
+    try send(payload, from: socket, in: nil, to: remote, at: instant)
+  }
+
+  /// - Parameter name: whose datagram it says to be; nil: the socket's.
+  mutating func send(
+    _ payload: RawSpan, from socket: UDPSocketID, in name: Endpoint?, to remote: Endpoint, at instant: Instant
+  ) throws(SocketError) {
     advance(to: instant)
     guard datagramSockets.contains(socket.key) else { throw .noSuchSocket }
     guard remote.port != 0 else { throw .invalidRemotePort }
     let local = datagramSockets[socket.key].endpoint
     // A wildcard address leaves the choice to the route.
     let address = local.address.flatMap { $0.isUnspecified ? nil : $0 }
-    let (link, source) = try path(to: remote.address, from: address)
+    let (link, route) = try path(to: remote.address, from: address)
+    let source = name?.address ?? route
     let limit = Self.datagramLimit(remote.address.version)
     guard payload.byteCount <= limit else {
       throw .datagramTooLong(length: payload.byteCount, limit: limit)
@@ -133,7 +148,7 @@ extension Stack {
     let pseudo = PseudoHeader.sum(
       source: source, destination: remote.address, protocolNumber: IPProtocol.udp, length: length)
     let first = OutgoingDatagram.udp(
-      from: local.port, to: remote.port, payload: payload, pseudoHeader: pseudo)
+      from: name?.port ?? local.port, to: remote.port, payload: payload, pseudoHeader: pseudo)
     let header = PacketHeader(
       source: source, destination: remote.address, protocolNumber: IPProtocol.udp,
       timeToLive: datagramSockets[socket.key].timeToLive, trafficClass: 0)

@@ -64,7 +64,10 @@ extension Stack {
   private mutating func answerEcho(
     type: UInt8, identifier: UInt16, sequence: UInt16, _ payload: RawSpan, _ arrival: Arrival
   ) {
-    guard configuration.answersEcho else { return }
+    // What is taken for others is TCP, UDP and errors about them; only they could say whether they are there.
+    guard configuration.answersEcho,
+      forwarding == nil || arrival.isBroadcast || interfaces.owns(arrival.destination)
+    else { return }
     guard echoLimit.take(at: now) else {
       statistics.icmp.suppressed += 1
       return
@@ -222,6 +225,21 @@ extension Stack {
       arrival.source.version == .v4
       ? ICMPv4Message.destinationUnreachable : ICMPv6Message.destinationUnreachable
     sendError(type: type, code: code, rest: 0, about: packet, arrival)
+  }
+
+  /// Port unreachable about a datagram of which nothing is left but its addresses and data.
+  mutating func sendUnreachable(datagram: ReceivedDatagram, beginning payload: RawSpan, _ arrival: Arrival) {
+    let code =
+      arrival.source.version == .v4 ? ICMPv4Message.portUnreachable : ICMPv6Message.portUnreachable
+    // The IP header and the first eight octets are what the sender needs to know its socket by (RFC 792, RFC 4443 §2.4).
+    let header = PacketHeader(
+      source: arrival.source, destination: arrival.destination, protocolNumber: IPProtocol.udp,
+      timeToLive: arrival.timeToLive, trafficClass: 0)
+    let packet = header.quotation(
+      of: OutgoingDatagram.udp(
+        from: datagram.source.port, to: datagram.destinationPort, payload: payload, pseudoHeader: 0),
+      length: datagram.length + OutgoingDatagram.firstLength)
+    sendUnreachable(code, about: unsafe packet.span.bytes, arrival)
   }
 
   /// ICMPv6 Parameter Problem about a packet that arrived.

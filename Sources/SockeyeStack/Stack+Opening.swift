@@ -34,6 +34,18 @@ extension Stack {
     if endpoint.port == 0 { endpoint = try freeListenEndpoint(at: endpoint.address) }
     // RFC 9293 §3.9.1.1 MUST-41: what is there is left as it is.
     guard listener(holding: endpoint) == nil else { throw .addressInUse(endpoint) }
+    let key = try insertListener(
+      at: endpoint, backlog: backlog, fastOpenLimit: fastOpenLimit, configuration: settings)
+    listenerPorts.insert(key.index, hash: UInt64(endpoint.port))
+    if observing { observeListener(endpoint, from: .closed, to: .listen) }
+    return ListenerID(key)
+  }
+
+  /// Makes a listener, to which no port leads yet.
+  mutating func insertListener(
+    at endpoint: ListenEndpoint, backlog: Int, fastOpenLimit: Int, configuration settings: TCPConfiguration
+  ) throws(SocketError) -> ListenerKey {
+    guard backlog >= 1, backlog <= 1 << 16 else { throw .invalidBacklog(backlog) }
     let footprint = MemoryLayout<Listener>.stride
     guard budget.hasRoom(footprint) else { throw .noMemory(budget: budget.limit) }
     guard
@@ -43,9 +55,15 @@ extension Stack {
           timeToLive: self.configuration.timeToLive, trafficClass: 0))
     else { throw .tooMany(.listeners, limit: listeners.limit) }
     budget.charge(footprint)
-    listenerPorts.insert(key.index, hash: UInt64(endpoint.port))
-    if observing { observeListener(endpoint, from: .closed, to: .listen) }
-    return ListenerID(key)
+    return key
+  }
+
+  mutating func removeListener(_ key: ListenerKey) {
+    let record = listeners.remove(key)
+    listenerPorts.remove(key.index, hash: UInt64(record.endpoint.port))
+    listenerNews.remove(key.index)
+    budget.release(MemoryLayout<Listener>.stride)
+    if observing { observeListener(record.endpoint, from: .listen, to: .closed) }
   }
 
   private mutating func freeListenEndpoint(at address: IPAddress?) throws(SocketError) -> ListenEndpoint {
@@ -106,11 +124,8 @@ extension Stack {
       connections[key].ownership = .nobody
       abort(key)
     }
-    let record = listeners.remove(listener.key)
-    listenerPorts.remove(listener.key.index, hash: UInt64(record.endpoint.port))
-    listenerNews.remove(listener.key.index)
-    budget.release(MemoryLayout<Listener>.stride)
-    if observing { observeListener(record.endpoint, from: .listen, to: .closed) }
+    if forwarding?.listener == listener.key { forwarding = nil }
+    removeListener(listener.key)
   }
 
   // MARK: Active
@@ -242,7 +257,7 @@ extension Stack {
     guard interfaces.owns(address) else { throw .addressNotAvailable(address) }
   }
 
-  private func validated(_ configuration: TCPConfiguration?) throws(SocketError) -> TCPConfiguration {
+  func validated(_ configuration: TCPConfiguration?) throws(SocketError) -> TCPConfiguration {
     let settings = configuration ?? self.configuration.tcp
     do throws(ConfigurationError) {
       try settings.validate()

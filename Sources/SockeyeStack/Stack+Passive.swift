@@ -93,7 +93,7 @@ extension Stack {
     _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival,
     minimumSequence: SequenceNumber?, previous: (key: TimeWaitKey, entry: TimeWaitEntry)?
   ) {
-    guard let listener = listener(at: tuple.local) else {
+    guard let listener = taker(of: tuple) else {
       // RFC 9293 §3.10.7.1.
       note(.noConnection, tuple, header, payloadLength: payload.byteCount)
       return refuse(
@@ -111,6 +111,9 @@ extension Stack {
         plan, tuple, arrival, timeToLive: listeners[listener].timeToLive,
         trafficClass: listeners[listener].trafficClass)
     case .open:
+      if forwarding != nil, mustAsk(at: listener, tuple, header, arrival) {
+        return note(nil, tuple, header, payloadLength: payload.byteCount)
+      }
       synchronizeArrival(
         at: listener, tuple, header, payload, arrival, minimumSequence: minimumSequence, previous: previous)
     }
@@ -137,7 +140,7 @@ extension Stack {
   }
 
   /// Resets what belongs to nothing.
-  private mutating func refuse(
+  mutating func refuse(
     _ plan: SegmentPlan?, _ tuple: FourTuple, _ arrival: Arrival, timeToLive: UInt8, trafficClass: UInt8
   ) {
     guard let plan else { return }

@@ -173,7 +173,7 @@ extension Stack {
     case .multicast, .unspecified:
       return .invalidDestination
     case .foreign:
-      return .notForUs
+      if !forwards(arrival.destination, from: arrival.link) { return .notForUs }
     }
     switch interfaces.classify(arrival.source) {
     case .local:

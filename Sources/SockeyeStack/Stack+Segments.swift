@@ -39,12 +39,19 @@ extension Stack {
     {
       return note(reason, tuple, parsed.header, payloadLength: parsed.payload.count)
     }
-    let payload = segment.extracting(parsed.payload)
+    segmentArrived(tuple, parsed.header, segment.extracting(parsed.payload), arrival)
+  }
+
+  /// Takes a segment that is in order to what its four-tuple leads to.
+  @inline(__always)
+  mutating func segmentArrived(
+    _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, _ arrival: Arrival
+  ) {
     switch flow(tuple) {
-    case .connection(let key): connectionArrival(key, parsed.header, payload, isMarked: arrival.isMarked)
-    case .handshake(let key): handshakeArrival(key, parsed.header, payload)
-    case .timeWait(let key): timeWaitArrival(key, parsed.header, payload, arrival)
-    case nil: strangerArrival(tuple, parsed.header, payload, arrival, minimumSequence: nil, previous: nil)
+    case .connection(let key): connectionArrival(key, header, payload, isMarked: arrival.isMarked)
+    case .handshake(let key): handshakeArrival(key, header, payload)
+    case .timeWait(let key): timeWaitArrival(key, header, payload, arrival)
+    case nil: strangerArrival(tuple, header, payload, arrival, minimumSequence: nil, previous: nil)
     }
   }
 
@@ -148,7 +155,7 @@ extension Stack {
     case .reopen(let minimum):
       // RFC 6191 §2, RFC 1122 §4.2.2.13: a listener may take the SYN; without one, TIME-WAIT goes on.
       let entry = timeWaits[key]
-      guard listener(at: envelope.tuple.local) != nil else {
+      guard taker(of: envelope.tuple) != nil else {
         return note(.timeWait, envelope.tuple, header, payloadLength: payload.byteCount)
       }
       return strangerArrival(

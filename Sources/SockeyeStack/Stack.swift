@@ -50,6 +50,8 @@ public struct Stack: ~Copyable {
   var earliestPathReview = Instant.zero
   /// From the keyed hash of a four-tuple to its `FlowNumber`.
   var flows = HashIndex()
+  /// What is taken for others; nil: nothing.
+  var forwarding: Forwarding?
   var listeners: Slab<Listener>
   var listenerPorts = HashIndex()
   var datagramSockets: Slab<DatagramSocket>
