@@ -87,8 +87,6 @@ def mutated(attack, count):
         # Handshakes that some of them began are kept for a while.
         attack.check(f"{version}: memory stays", attack.target.server.memory() - before < MEMORY_SLACK,
                      f"{before} to {attack.target.server.memory()}")
-    counters = attack.target.server
-    attack.check("the server has said nothing of trouble", "fatal" not in counters.text.lower())
 
 
 # What nmap's scans may hear: from a closed port, from a listener. RST, ACK answers what acknowledges nothing.
@@ -236,8 +234,8 @@ def run(score, results, name, quick):
             floods(attack, 5000 if quick else 20_000)
     except Missing as reason:
         score.skip(name, reason)
-    except RuntimeError as error:
-        attack.check("runs to its end", False, f"{error} {attack.target.server.text[-1000:]}")
+    except Exception as error:  # Whatever scapy makes of it, the count at the end must tell.
+        attack.check("runs to its end", False, f"{error!r} {attack.target.server.text[-1000:]}")
     attack.end()
 
 

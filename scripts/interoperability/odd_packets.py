@@ -234,10 +234,37 @@ def mutations(version, count, seed):
             data[dice.randrange(len(data))] = dice.randrange(256)
         if dice.random() < 0.1:
             del data[dice.randrange(1, len(data)):]
-        if dice.random() < 0.7 and version == "IPv4" and len(data) >= 40:
-            again = IP(bytes(data))
-            again.chksum = None
-            if TCP in again:
-                again[TCP].chksum = None
-            data = bytearray(bytes(again))
+        if dice.random() < 0.7:
+            repair(data, version)
         yield Raw(bytes(data))
+
+
+def summed(data):
+    """The Internet checksum (RFC 1071)."""
+    total = sum(data[0::2]) * 256 + sum(data[1::2])
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (0xFFFF - total).to_bytes(2, "big")
+
+
+def repair(data, version):
+    """Puts the checksums right of a packet that may be anything, so that it gets further. By hand, for scapy takes it apart
+    to know where they are, and stumbles over what it finds."""
+    if version == "IPv4":
+        start = (data[0] & 15) * 4
+        if start < 20 or len(data) < start:
+            return
+        data[10:12] = bytes(2)
+        data[10:12] = summed(data[:start])
+        addresses, kind = data[12:20], data[9]
+    else:
+        start = 40
+        if len(data) < start:
+            return
+        addresses, kind = data[8:40], data[6]
+    place = {6: start + 16, 17: start + 6}.get(kind)
+    if place is None or len(data) < place + 2:
+        return
+    data[place:place + 2] = bytes(2)
+    pseudo = bytes(addresses) + (len(data) - start).to_bytes(4, "big") + bytes([0, 0, 0, kind])
+    data[place:place + 2] = summed(pseudo + bytes(data[start:]))
