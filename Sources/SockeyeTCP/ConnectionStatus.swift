@@ -108,6 +108,8 @@ extension Connection {
   /// - Parameter now: until when `ConnectionStatus.sendingTimes` counts.
   public func status(at now: Instant) -> ConnectionStatus {
     let selective = agreed.selectiveAcknowledgments
+    // The end leaves SND.UNA and SND.NXT where they were, but what was written is dropped with it.
+    let isOver = opening == .closed
     return ConnectionStatus(
       state: state, smoothedRoundTrip: roundTrip.smoothed, roundTripVariation: roundTrip.variation,
       minimumRoundTrip: roundTrip.minimum, retransmissionTimeout: roundTrip.timeout,
@@ -116,7 +118,8 @@ extension Connection {
       slowStartThreshold: congestion.slowStartThreshold, sendWindow: send.window,
       receiveWindow: receive.window,
       pacingRate: isPaced ? congestion.pacingRate(smoothedRoundTrip: roundTrip.smoothed) : nil,
-      outstanding: send.flight, unsent: send.unsent, inFlight: inflight,
+      outstanding: isOver ? 0 : send.flight, unsent: isOver ? 0 : send.unsent,
+      inFlight: isOver ? 0 : inflight,
       selectivelyAcknowledged: selective ? scoreboard.log.sackedOctets : 0,
       lost: selective ? scoreboard.log.lostOctets : 0, lostSoFar: scoreboard.rate.lost,
       reorderingSeen: scoreboard.rack.reorderingSeen,

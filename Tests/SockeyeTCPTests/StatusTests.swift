@@ -35,6 +35,16 @@ import Testing
     return options
   }
 
+  /// Found by fuzzing: after the end, SND.NXT is where it was and the buffer is empty.
+  @Test(arguments: [true, false])
+  func anEndedConnectionHoldsNothing(sack: Bool) {
+    let talk = talk(sack: sack)
+    talk.write(5_000)
+    talk.receive("R.", seq: 1, ack: 1)
+    talk.expectState(.closed)
+    #expect(talk.status?.outstanding == 0 && talk.status?.unsent == 0 && talk.status?.inFlight == 0)
+  }
+
   // MARK: What keeps it from sending
 
   @Test func whileAllIsSentTheApplicationLimits() throws {
