@@ -51,6 +51,7 @@ let package = Package(
     .library(name: "SockeyeSimulator", targets: ["SockeyeTrace", "SockeyeSimulator"]),
     .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
     .library(name: "SockeyeSockets", targets: ["SockeyeSockets"]),
+    .library(name: "SockeyeNIO", targets: ["SockeyeNIO"]),
     .library(name: "SockeyeAuthentication", targets: ["SockeyeAuthentication"]),
   ] + packetdrillProducts,
   dependencies: [
@@ -59,6 +60,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
@@ -81,6 +83,13 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: layered),
+    .target(
+      name: "SockeyeNIO",
+      dependencies: upTo("SockeyeTrace") + [
+        "SockeyeTunnel", "SockeyeSockets",
+        .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: layered),
     // Beside the others, so that nobody who does not ask for it builds a cryptographic library.
@@ -109,6 +118,13 @@ let package = Package(
     .testTarget(name: "SockeyeSimulatorTests", dependencies: testing()),
     .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
     .testTarget(name: "SockeyeSocketsTests", dependencies: testing(["SockeyeTunnel", "SockeyeSockets"])),
+    .testTarget(
+      name: "SockeyeNIOTests",
+      dependencies: testing([
+        "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO",
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ])),
     .testTarget(name: "SockeyeAuthenticationTests", dependencies: testing(["SockeyeAuthentication"])),
     .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
   ] + packetdrillTargets,

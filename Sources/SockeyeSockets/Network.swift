@@ -7,6 +7,7 @@ public import SockeyeStack
 public import SockeyeTCP
 public import SockeyeTunnel
 public import SockeyeWire
+package import Synchronization
 
 /// A host of its own with TCP and UDP sockets, on a tunnel or on any other carrier of IP packets.
 ///
@@ -22,6 +23,8 @@ public final class Network: Sendable {
   private let stopRunning: @Sendable () -> Void
   let logger: Logger?
   let core: NetworkCore
+  /// What a layer above keeps with the network, so that there is one of it.
+  package let companion = Mutex<(any AnyObject & Sendable)?>(nil)
 
   /// - Parameter stopRunning: what makes the loop turn may rest.
   package init(_ loop: NetworkLoop, logger: Logger?, stopRunning: @escaping @Sendable () -> Void) {

@@ -4,6 +4,7 @@
 import DequeModule
 package import SockeyeBytes
 package import SockeyeStack
+package import SockeyeTCP
 package import SockeyeTunnel
 import Synchronization
 
@@ -15,6 +16,8 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   package var stack: Stack
   /// The link to the outside.
   package let link: LinkID
+  /// How connections behave that nobody has configured.
+  package let connectionDefaults: TCPConfiguration
   package private(set) var timers = LoopTimers()
   /// Who hears of what happens to sockets.
   package var handlers = SocketHandlers()
@@ -66,6 +69,7 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
     }
     self.stack = stack
     self.link = link
+    connectionDefaults = configuration.tcp
     self.device = device
     self.runner = runner
     incoming = FrameBuffer(capacity: max(interface.maximumTransmissionUnit, 1280))
@@ -76,6 +80,9 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
 
   /// The time, as the stack knows it.
   package var now: Instant { runner.now }
+
+  /// Whether that time goes by as the computer's does.
+  package var isRealTime: Bool { runner.isRealTime }
 
   /// Whether the caller is in the loop.
   package var isCurrent: Bool { owner.load(ordering: .relaxed) == SystemThread.current }
@@ -320,6 +327,8 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
     for handler in listeners.values { handler.failed(error) }
     for handler in datagrams.values { handler.failed(error) }
     forwarder?.failed(error)
+    // Nobody may ever turn this loop again: what waits for its time finds out now, from `failure`.
+    while let action = timers.next(at: .distantFuture) { action() }
     isSettled = false
   }
 }
@@ -328,8 +337,14 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
 package protocol LoopRunner: AnyObject, Sendable {
   /// The time.
   var now: Instant { get }
+  /// Whether it goes by as the computer's does.
+  var isRealTime: Bool { get }
   /// Makes the loop take a turn soon. Called from any thread.
   func wake(_ loop: NetworkLoop)
+}
+
+extension LoopRunner {
+  package var isRealTime: Bool { true }
 }
 
 /// Where packets come from and go to.
