@@ -15,7 +15,8 @@ struct Bridge: ParsableCommand {
       It ends with Ctrl-C, or after --seconds, and prints what became of the packets.
 
       The faults strike what the first interface sends, or with --both what either does; the rate, the delay and the \
-      queue are those of both directions. \(PathOptions.units)
+      queue are those of both directions. Where it may, it runs ahead of ordinary programs, so that a busy machine changes \
+      the path as little as possible. \(PathOptions.units)
 
       Example:
         sudo sockeye bridge a b --rtt 40ms --rate 50mbit --loss 1% &
@@ -74,6 +75,8 @@ struct Bridge: ParsableCommand {
     let hello = Console(json ? .standardError : .standardOutput)
     hello.print("joining \(loop.interface(.left)) and \(loop.interface(.right))")
     hello.flush()
+    // A wire does not wait for a busy machine.
+    CurrentProcess.wakeExactly()
     do {
       try loop.run(until: seconds.map { Instant.zero + $0 })
     } catch let error as TunnelError {

@@ -2,6 +2,7 @@
 // that a driver can wait for.
 
 import SockeyeBytes
+import SockeyeTunnelShims
 
 #if canImport(Glibc)
   import Glibc
@@ -16,6 +17,12 @@ package enum CurrentProcess {
   /// Makes a write to a closed pipe an error (EPIPE) instead of the end of the process.
   package static func ignoreBrokenPipes() {
     SystemCalls.ignoreBrokenPipes()
+  }
+
+  /// Has the calling thread woken when it is time, and not when the system finds it convenient, even if others are busy:
+  /// without timer slack, and ahead of all ordinary threads where the process has the right to that.
+  package static func wakeExactly() {
+    sockeye_wake_exactly()
   }
 
   /// Ends the process.

@@ -44,5 +44,9 @@ int sockeye_poller_set(int poller, int descriptor, uint32_t interest);
 /// Returns how many of `ready` were filled; -1 with errno set.
 int sockeye_poller_wait(int poller, struct sockeye_ready *ready, int limit, int64_t nanoseconds);
 
+/// Asks that this thread be woken when it is time, and not when the system finds it convenient, even if others are busy.
+/// As far as the rights of the process and the system go.
+void sockeye_wake_exactly(void);
+
 #endif
 #endif
