@@ -4,7 +4,6 @@ on serving, holds no more memory than before, and says nothing that a scanner sh
 What is asserted is seen on the interface, not in the tools' prose. All of it stays in a network of its own.
 """
 
-import re
 import shutil
 
 from scapy.all import ICMP, ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6ParamProblem, IP, IPv6, TCP
@@ -106,7 +105,7 @@ def nmap(attack, ports):
     before = target.server.memory()
     for version, address in HOST.items():
         for scan, (flags, closed, listening) in SCANS.items():
-            capture = target.capture(f"nmap{scan}-{version}")
+            capture = target.capture()
             done = target.space.run(["nmap", *(["-6"] if version == "IPv6" else []), scan, "-Pn", "-n", "-e", "sky0",
                                      "--max-rate", "500", "--max-retries", "1", "-p", f"1-{ports},{OPEN}", address],
                                     check=False, timeout=120)
@@ -123,7 +122,7 @@ def nmap(attack, ports):
                 f"{'RST, ACK' if closed & ACK else 'RST'}, the listener {named(listening)}, once a probe and without text",
                 done.returncode == 0 and len(reached) == ports + 1 and not wrong and not quiet
                 and answered >= reached - {OPEN} and (listening is None or OPEN in answered)
-                and not capture.dropped() and len(answers) <= len(probes) + repeats(answers),
+                and not capture.dropped and len(answers) <= len(probes) + repeats(answers),
                 f"{done.stdout[-300:]} {done.stderr[-300:]} {len(probes)} {len(answers)} {wrong[:3]} {reached - answered}")
         detect(attack, version, address, ports)
     attack.check("nmap: memory stays", target.server.memory() - before < MEMORY_SLACK, f"{before} to {target.server.memory()}")
@@ -141,7 +140,7 @@ def repeats(answers):
 
 def detect(attack, version, address, ports):
     """nmap's guess at the system: odd options and flags, to the listener and to a closed port, and ICMP."""
-    capture = attack.target.capture(f"nmap-O-{version}")
+    capture = attack.target.capture()
     done = attack.target.space.run(["nmap", *(["-6"] if version == "IPv6" else []), "-O", "--max-os-tries", "1", "-Pn", "-n", "-e",
                                     "sky0", "--max-rate", "500", "-p", f"{CLOSED},{OPEN}", address], check=False, timeout=120)
     found = list(segments(capture.packets()))
@@ -158,7 +157,7 @@ def detect(attack, version, address, ports):
 
 def flood(attack, name, arguments, count):
     """A flood of so many packets, 20,000 a second at most. Gives what was seen of it on the interface."""
-    capture = attack.target.capture(re.sub(r"\W+", "-", name))
+    capture = attack.target.capture()
     done = attack.target.space.start(["hping3", "-q", "-i", "u50", "-c", str(count), *arguments, HOST["IPv4"]])
     served = attack.target.answers_a_client("IPv4")
     status = done.wait(120)
@@ -166,8 +165,8 @@ def flood(attack, name, arguments, count):
     address = bytes(map(int, HOST["IPv4"].split(".")))
     inward = sum(1 for _, data in packets if data[16:20] == address)
     attack.check(f"hping3: {name}: a client is served during it", served)
-    if status not in (0, 1) or inward + capture.dropped() < count * 0.9:
-        attack.check(f"hping3: {name}: runs", False, f"{status} {inward} {capture.dropped()} {done.text[-300:]}")
+    if status not in (0, 1) or inward + capture.dropped < count * 0.9:
+        attack.check(f"hping3: {name}: runs", False, f"{status} {inward} {capture.dropped} {done.text[-300:]}")
     return packets, [(when, data) for when, data in packets if data[12:16] == address]
 
 

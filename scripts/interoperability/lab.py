@@ -9,6 +9,7 @@ import ctypes
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,8 +22,13 @@ CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
 SOCKEYE = os.environ.get("SOCKEYE", ".build/release/sockeye")
-WORK = tempfile.mkdtemp(prefix="sockeye-interop-")
+WORK = ""  # A folder for this run, from begin() to end_all().
 running = []
+
+
+def begin():
+    global WORK
+    WORK = tempfile.mkdtemp(prefix="sockeye-interop-")
 
 
 def end_with_parent():
@@ -224,3 +230,4 @@ def end_all():
     for program in running:
         if program.process.poll() is None:
             program.process.kill()
+    shutil.rmtree(WORK, ignore_errors=True)
