@@ -52,6 +52,7 @@ let package = Package(
     .library(name: "SockeyeTunnel", targets: ["SockeyeTunnel"]),
     .library(name: "SockeyeSockets", targets: ["SockeyeSockets"]),
     .library(name: "SockeyeNIO", targets: ["SockeyeNIO"]),
+    .library(name: "SockeyeTesting", targets: ["SockeyeTesting"]),
     .library(name: "SockeyeAuthentication", targets: ["SockeyeAuthentication"]),
   ] + packetdrillProducts,
   dependencies: [
@@ -92,6 +93,12 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: layered),
+    .target(
+      name: "SockeyeTesting",
+      dependencies: upTo("SockeyeSimulator") + [
+        "SockeyeTunnel", "SockeyeSockets", .product(name: "DequeModule", package: "swift-collections"),
+      ],
+      swiftSettings: layered),
     // Beside the others, so that nobody who does not ask for it builds a cryptographic library.
     .target(
       name: "SockeyeAuthentication",
@@ -125,6 +132,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ])),
+    .testTarget(
+      name: "SockeyeTestingTests",
+      dependencies: testing(["SockeyeTunnel", "SockeyeSockets", "SockeyeTesting"])),
     .testTarget(name: "SockeyeAuthenticationTests", dependencies: testing(["SockeyeAuthentication"])),
     .testTarget(name: "SockeyeCommandTests", dependencies: testing(["SockeyeTunnel", "SockeyeCommand"])),
   ] + packetdrillTargets,

@@ -33,6 +33,8 @@ public struct FlowRequest: Sendable, Hashable {
 /// Each request is decided about before anything is answered; the decision may take its time. Listeners and sockets of the
 /// host's own addresses go on as ever.
 public actor Forwarder {
+  /// Keeps the network going.
+  private let life: NetworkLife?
   private let state: ForwarderState
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -41,6 +43,7 @@ public actor Forwarder {
 
   init(_ state: ForwarderState) {
     self.state = state
+    life = state.loop.life
   }
 
   deinit {

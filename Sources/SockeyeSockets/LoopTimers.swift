@@ -23,6 +23,8 @@ package struct LoopTimers {
   private var actions: [UInt64: () -> Void] = [:]
   private var latest: UInt64 = 0
 
+  package init() {}
+
   package var isEmpty: Bool { actions.isEmpty }
 
   /// When the first of them is due.

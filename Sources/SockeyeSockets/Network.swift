@@ -16,29 +16,24 @@ package import Synchronization
 ///       …
 ///     }
 ///
-/// The stack runs on a thread of its own; sockets are actors that live there.
+/// The stack runs on a thread of its own; sockets are actors that live there. The network goes on until it is shut down, or
+/// nobody refers to it or to one of its sockets any more.
 public final class Network: Sendable {
   /// The executor of all sockets.
   public let loop: NetworkLoop
-  private let stopRunning: @Sendable () -> Void
   let logger: Logger?
   let core: NetworkCore
   /// What a layer above keeps with the network, so that there is one of it.
   package let companion = Mutex<(any AnyObject & Sendable)?>(nil)
+  private let life: NetworkLife
 
   /// - Parameter stopRunning: what makes the loop turn may rest.
   package init(_ loop: NetworkLoop, logger: Logger?, stopRunning: @escaping @Sendable () -> Void) {
     self.loop = loop
     self.logger = logger
-    self.stopRunning = stopRunning
+    life = NetworkLife(loop, stopRunning)
+    loop.life = life
     core = NetworkCore(loop)
-  }
-
-  deinit {
-    // Sockets may outlive their network, but not be of use any more.
-    let loop = loop
-    loop.execute { loop.fail(.closed) }
-    stopRunning()
   }
 
   /// Opens a network on a tunnel.
@@ -154,6 +149,9 @@ public final class Network: Sendable {
   /// Connections in all states but TIME-WAIT.
   public func connectionCount() async -> Int { await core.connectionCount() }
 
+  /// Octets of memory that the host's sockets and tables take, as far as its budget counts them.
+  public func memoryUsed() async -> Int { await core.memoryUsed() }
+
   // MARK: The end
 
   /// Ends the network: listeners close at once, connections get some time to finish on their own, and those that are left
@@ -161,6 +159,23 @@ public final class Network: Sendable {
   public func shutDown(grace: Duration = .seconds(5)) async {
     await core.shutDown(grace: Interval(grace))
     logger?.info("network shut down")
+    life.stopRunning()
+  }
+}
+
+/// As long as somebody holds it, the network goes on: the network itself, and each of its sockets.
+final class NetworkLife: Sendable {
+  private let loop: NetworkLoop
+  let stopRunning: @Sendable () -> Void
+
+  init(_ loop: NetworkLoop, _ stopRunning: @escaping @Sendable () -> Void) {
+    self.loop = loop
+    self.stopRunning = stopRunning
+  }
+
+  deinit {
+    let loop = loop
+    loop.execute { loop.fail(.closed) }
     stopRunning()
   }
 }

@@ -87,6 +87,8 @@ actor NetworkCore {
 
   func statistics() -> HostStatistics { loop.stack.statistics }
 
+  func memoryUsed() -> Int { loop.stack.memoryUsed }
+
   func connectionCount() -> Int { loop.handlers.connections.count }
 
   // MARK: Shutting down

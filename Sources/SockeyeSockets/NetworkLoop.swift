@@ -21,6 +21,8 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   package private(set) var timers = LoopTimers()
   /// Who hears of what happens to sockets.
   package var handlers = SocketHandlers()
+  /// What sockets hold on to, so that the network goes on.
+  weak var life: NetworkLife?
   /// Hears of each connection that ends.
   package var connectionEnded: (() -> Void)?
   /// Why nothing goes in or out any more.
@@ -107,6 +109,15 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
     add(.call(call))
   }
 
+  /// Has the loop take a turn, for its device has something.
+  package func wake() {
+    let mustWake = inbox.withLock { inbox in
+      defer { inbox.isAsleep = false }
+      return inbox.isAsleep
+    }
+    if mustWake { runner.wake(self) }
+  }
+
   private func add(_ work: Work) {
     let mustWake = inbox.withLock { inbox in
       inbox.work.append(work)
@@ -133,9 +144,9 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
         packetsLeft -= 1
         settle()
       }
-      if packetsLeft == 0 { break }
+      if packetsLeft == 0, budget > 0 { break }
     } while !sleepsIfIdle()
-    if packetsLeft == 0 {
+    if packetsLeft == 0, budget > 0 {
       inbox.withLock { $0.isAsleep = false }
       return now
     }

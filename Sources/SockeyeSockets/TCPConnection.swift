@@ -18,6 +18,8 @@ public import SockeyeWire
 /// A connection that nobody refers to any more is closed as `close()` does. Where that must happen at a certain point,
 /// use `Network.withConnection(to:)`.
 public actor TCPConnection {
+  /// Keeps the network going.
+  private let life: NetworkLife?
   let state: ConnectionState
   let loop: NetworkLoop
   /// The other end.
@@ -29,6 +31,7 @@ public actor TCPConnection {
 
   init(_ state: ConnectionState, local: Endpoint, peer: Endpoint) {
     self.state = state
+    life = state.loop.life
     loop = state.loop
     self.local = local
     self.peer = peer

@@ -11,7 +11,11 @@ import SockeyeWire
 ///
 /// Connections are taken as they are asked for. Until then they wait, as many as the listener's backlog says, and
 /// clients beyond that try again later.
+///
+/// A listener that nobody refers to any more is closed.
 public actor TCPListener {
+  /// Keeps the network going.
+  private let life: NetworkLife?
   private let state: ListenerState
   /// Where it listens; the port is the one the host chose if none was given.
   public nonisolated let endpoint: ListenEndpoint
@@ -22,6 +26,7 @@ public actor TCPListener {
 
   init(_ state: ListenerState, endpoint: ListenEndpoint) {
     self.state = state
+    life = state.loop.life
     self.endpoint = endpoint
   }
 

@@ -11,6 +11,8 @@ public import SockeyeWire
 ///       try await flow.send(answer(datagram))
 ///     }
 public actor UDPFlow {
+  /// Keeps the network going.
+  private let life: NetworkLife?
   private let state: FlowState
   /// Who sends.
   public nonisolated let source: Endpoint
@@ -23,6 +25,7 @@ public actor UDPFlow {
 
   init(_ state: FlowState) {
     self.state = state
+    life = state.loop.life
     source = state.request.source
     destination = state.request.destination
   }

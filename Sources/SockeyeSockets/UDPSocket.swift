@@ -28,6 +28,8 @@ public struct Datagram: Sendable, Equatable {
 /// Datagrams wait in a queue of bounded length (`StackConfiguration.socketQueueLimit`); what comes beyond is lost, as
 /// datagrams may be.
 public actor UDPSocket {
+  /// Keeps the network going.
+  private let life: NetworkLife?
   private let state: DatagramState
   /// Where it is bound; the port is the one the host chose if none was given.
   public nonisolated let endpoint: ListenEndpoint
@@ -38,6 +40,7 @@ public actor UDPSocket {
 
   init(_ state: DatagramState, endpoint: ListenEndpoint) {
     self.state = state
+    life = state.loop.life
     self.endpoint = endpoint
   }
 

@@ -1,0 +1,125 @@
+// Holds tests of many connections at once, and of leaving them in every way.
+
+import SockeyeSockets
+import SockeyeStack
+import SockeyeTCP
+import SockeyeWire
+import Testing
+
+@Suite("crowds of connections", .serialized)
+struct CrowdTests {
+  #if DEBUG
+    private let crowd = 500
+  #else
+    private let crowd = 10_000
+  #endif
+
+  private func settings() -> StackConfiguration {
+    var configuration = StackConfiguration.random()
+    configuration.tcp.maximumSegmentLifetime = .milliseconds(1)
+    return configuration
+  }
+
+  @Test("each of a crowd echoes, and no byte is lost")
+  func echo() async throws {
+    let pair = try Neighbours(client: settings(), server: settings())
+    let listener = try await pair.server.listen(port: 7, backlog: 1024)
+    let peer = pair.serverEndpoint(listener)
+    let server = Task {
+      await withTaskGroup(of: Void.self) { group in
+        while let connection = try? await listener.accept() {
+          group.addTask {
+            while let chunk = try? await connection.read() { try? await connection.write(chunk) }
+            try? await connection.finish()
+          }
+        }
+      }
+    }
+    let crowd = crowd
+    let (client, gate) = (pair.client, Gate(crowd))
+    let exact = await withTaskGroup(of: Bool.self) { group in
+      for number in 0..<crowd {
+        group.addTask {
+          guard let connection = try? await client.connect(to: peer) else { return false }
+          // All are open at the same time.
+          await gate.pass()
+          let text = Array("connection \(number) says hello".utf8)
+          try? await connection.write(text)
+          try? await connection.finish()
+          var answer: [UInt8] = []
+          while let chunk = try? await connection.read() { answer += chunk }
+          return answer == text
+        }
+      }
+      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+    #expect(exact == crowd)
+    await listener.close()
+    await server.value
+    await pair.client.shutDown()
+    await pair.server.shutDown()
+    #expect(await pair.client.connectionCount() == 0)
+    #expect(await pair.server.connectionCount() == 0)
+  }
+
+  @Test("cancelling and aborting in a storm leaves nothing behind")
+  func storm() async throws {
+    let pair = try Neighbours(client: settings(), server: settings())
+    let listener = try await pair.server.listen(port: 7, backlog: 1024)
+    let peer = pair.serverEndpoint(listener)
+    let server = Task {
+      await withTaskGroup(of: Void.self) { group in
+        while let connection = try? await listener.accept() {
+          group.addTask {
+            while let chunk = try? await connection.read() { try? await connection.write(chunk) }
+          }
+        }
+      }
+    }
+    let client = pair.client
+    let rounds = crowd / 50
+    for round in 0..<rounds {
+      await withTaskGroup(of: Void.self) { group in
+        for number in 0..<50 {
+          group.addTask {
+            guard let connection = try? await client.connect(to: peer) else { return }
+            try? await connection.write([UInt8](repeating: 1, count: 10_000))
+            if number % 3 == 0 { await connection.abort() }
+            while let chunk = try? await connection.read(), !chunk.isEmpty {}
+          }
+        }
+        // Some rounds end before anything has come about, others when much is under way.
+        for _ in 0..<round * 40 { await Task.yield() }
+        group.cancelAll()
+      }
+    }
+    await listener.close()
+    await server.value
+    await pair.client.shutDown(grace: .seconds(2))
+    await pair.server.shutDown(grace: .seconds(2))
+    #expect(await pair.client.connectionCount() == 0)
+    #expect(await pair.server.connectionCount() == 0)
+    #expect(await pair.client.memoryUsed() < 64 << 10)
+    #expect(await pair.server.memoryUsed() < 64 << 10)
+  }
+}
+
+/// Lets nobody pass before all are there.
+private actor Gate {
+  private var missing: Int
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  init(_ count: Int) {
+    missing = count
+  }
+
+  func pass() async {
+    missing -= 1
+    if missing == 0 {
+      for continuation in waiting { continuation.resume() }
+      waiting = []
+    } else {
+      await withCheckedContinuation { waiting.append($0) }
+    }
+  }
+}
