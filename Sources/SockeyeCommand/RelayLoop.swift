@@ -147,6 +147,7 @@ struct RelayLoop: ~Copyable {
 
   /// Takes clients as long as some wait and there is room for them.
   private mutating func welcome() {
+    let waited = clientsWait
     clientsWait = false
     if deadline != nil { return }
     while true {
@@ -158,7 +159,7 @@ struct RelayLoop: ~Copyable {
         guard try kernelListener == nil ? acceptFromStack() : acceptFromKernel() else { return }
       } catch {
         // Most often too many open files (EMFILE): clients wait until some are closed.
-        session.console.print("clients wait: \(error)")
+        if !waited { session.console.print("clients wait: \(error)") }
         clientsWait = true
         return
       }
@@ -182,16 +183,19 @@ struct RelayLoop: ~Copyable {
 
   private mutating func acceptFromKernel() throws(SystemError) -> Bool {
     guard let (socket, client) = try kernelListener?.accept() else { return false }
+    let now = session.driver.now()
     do {
-      let id = try session.driver.stack.connect(
-        to: options.to, configuration: options.tcp, at: session.driver.now())
-      try begin(id, socket, client: client, isConnected: false)
-    } catch let error as SocketError {
-      socket.resetAtEnd()
-      log(client, "can't go on to \(options.to): \(error.explanation)")
+      let id = try session.driver.stack.connect(to: options.to, configuration: options.tcp, at: now)
+      do {
+        try begin(id, socket, client: client, isConnected: false)
+      } catch {
+        try? session.driver.stack.abort(id, at: now)
+        socket.resetAtEnd()
+        log(client, "can't go on to \(options.to): \(error)")
+      }
     } catch {
       socket.resetAtEnd()
-      log(client, "can't go on to \(options.to): \(error)")
+      log(client, "can't go on to \(options.to): \(error.explanation)")
     }
     return true
   }

@@ -170,7 +170,11 @@ def iperf3(trial):
     trial.listens = lambda port: True
     trial.through(5201)
     del trial.listens
-    kinds = (("there", []), ("back", ["-R"]), ("four at once", ["-P", "4"]), ("both ways", ["--bidir"]))
+    kinds = [("there", []), ("back", ["-R"]), ("four at once", ["-P", "4"])]
+    # With --bidir, which stream is read and which written is told by the order in which the server accepts them. Behind a
+    # relay, which takes a connection before it has the next, that is the client's order only where no SYN can be late.
+    if trial.name == "clean":
+        kinds.append(("both ways", ["--bidir"]))
     for number, (what, options) in enumerate(kinds):
         # It serves one client at a time, and turns others away with a reset.
         eventually(lambda: len(re.findall("^Server listening", server.text, re.M)) > number, 20)

@@ -48,6 +48,8 @@ def versions():
 
 
 def outcome(rows):
+    if not rows:
+        return "–"
     bad = [row for row in rows if not row["passed"]]
     return "passed" if not bad else f"**{len(bad)} of {len(rows)} failed**"
 
