@@ -44,6 +44,11 @@ extension SocketAddress {
     }
   }
 
+  /// What a socket that has not been bound says of itself: the unspecified address of the same version.
+  var unbound: SocketAddress {
+    SocketAddress(.unspecified(self.protocol == .inet6 ? .v6 : .v4), port: 0)
+  }
+
   /// Where to listen: an unspecified address stands for all addresses of its version.
   var listenEndpoint: ListenEndpoint? {
     endpoint.map { ListenEndpoint(address: $0.address, port: $0.port) }

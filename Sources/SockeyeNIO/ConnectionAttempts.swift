@@ -6,14 +6,16 @@ import NIOCore
 
 /// Attempts to connect to the addresses of one host (RFC 8305 §5). Used in its event loop alone.
 final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
-  typealias Attempt = @Sendable (SocketAddress) -> EventLoopFuture<Output>
+  /// Makes a channel, and connects it.
+  typealias Attempt = @Sendable (SocketAddress) -> (channel: any Channel, result: EventLoopFuture<Output>)
 
   private let eventLoop: NetworkEventLoop
   private let attempt: Attempt
   private let timeout: TimeAmount
   private var addresses: ArraySlice<SocketAddress>
   private let promise: EventLoopPromise<Output>
-  private var underWay = 0
+  /// The channels that still try.
+  private var underWay: [ObjectIdentifier: any Channel] = [:]
   private var isOver = false
   private var error: any Error = ChannelError.unknownLocalAddress
   private var nextAttempt: Scheduled<Void>?
@@ -57,22 +59,21 @@ final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
     nextAttempt = nil
     guard !isOver else { return }
     guard let address = addresses.popFirst() else {
-      if underWay == 0 { fail(error) }
+      if underWay.isEmpty { fail(error) }
       return
     }
-    underWay += 1
-    attempt(address).whenComplete { self.ended($0) }
+    let (channel, result) = attempt(address)
+    underWay[ObjectIdentifier(channel)] = channel
+    result.whenComplete { self.ended($0, ObjectIdentifier(channel)) }
     if !isOver, !addresses.isEmpty { nextAttempt = eventLoop.scheduleTask(in: delay) { self.tryNext() } }
   }
 
-  private func ended(_ result: Result<Output, any Error>) {
-    underWay -= 1
+  private func ended(_ result: Result<Output, any Error>, _ channel: ObjectIdentifier) {
+    underWay[channel] = nil
+    if isOver { return }
     switch result {
     case .success(let output):
-      // Of two that succeed, the later one is for nobody.
-      guard !isOver else { return Self.abandon(output) }
-      isOver = true
-      nextAttempt?.cancel()
+      giveUp()
       promise.succeed(output)
     case .failure(let error):
       self.error = error
@@ -81,14 +82,18 @@ final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
   }
 
   private func fail(_ error: any Error) {
-    guard !isOver else { return }
-    isOver = true
-    nextAttempt?.cancel()
+    if isOver { return }
+    giveUp()
     promise.fail(error)
   }
 
-  private static func abandon(_ output: Output) {
-    (output as? any Channel)?.close(promise: nil)
+  /// Those that still try are for nobody any more.
+  private func giveUp() {
+    isOver = true
+    nextAttempt?.cancel()
+    let losers = underWay.values
+    underWay = [:]
+    for channel in losers { channel.close(promise: nil) }
   }
 }
 

@@ -13,7 +13,7 @@ final class DatagramChannel: NetworkChannel, @unchecked Sendable {
   private var peer: Endpoint?
   private var mayHaveDatagrams = false
   private var tellsPacketInfo = false
-  private var reusesAddress = true
+  private var reusesAddress = false
   private var writeSpinCount: UInt = 16
 
   private var writes = PendingWrites<Message>()
@@ -26,9 +26,9 @@ final class DatagramChannel: NetworkChannel, @unchecked Sendable {
     let destination: Endpoint
   }
 
-  init(_ network: NetworkEventLoop) {
+  init(_ network: NetworkEventLoop, for target: SocketAddress) {
     super.init(
-      network, parent: nil, receiveAllocator: FixedSizeRecvByteBufferAllocator(capacity: 2048))
+      network, for: target, receiveAllocator: FixedSizeRecvByteBufferAllocator(capacity: 2048))
   }
 
   // MARK: Binding and connecting

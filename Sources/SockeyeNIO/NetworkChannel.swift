@@ -56,12 +56,17 @@ class NetworkChannel: Channel, ChannelCore, @unchecked Sendable {
   private var passIsScheduled = false
   private var isInPass = false
 
-  init(_ network: NetworkEventLoop, parent: (any Channel)?, receiveAllocator: any RecvByteBufferAllocator) {
+  /// - Parameter target: what the channel is to be bound or connected to.
+  init(
+    _ network: NetworkEventLoop, for target: SocketAddress? = nil, parent: (any Channel)? = nil,
+    receiveAllocator: any RecvByteBufferAllocator = AdaptiveRecvByteBufferAllocator()
+  ) {
     self.network = network
     self.parent = parent
     closePromise = network.makePromise()
     receiveBuffers = NIOPooledRecvBufferAllocator(
       capacity: Int(maxMessagesPerRead), recvAllocator: receiveAllocator)
+    publish(local: target?.unbound)
     builtPipeline = ChannelPipeline(channel: self)
   }
 

@@ -95,7 +95,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   /// - Returns: the channel, active; or why there is none: `IOError` as of the system's sockets, or
   ///   `ChannelError.connectTimeout`.
   public func connect(to address: SocketAddress) -> EventLoopFuture<any Channel> {
-    attempt { $0.eventLoop.makeSucceededFuture($0) }(address)
+    attempt { $0.eventLoop.makeSucceededFuture($0) }(address).result
   }
 
   /// Connects to the first address of a host that answers (RFC 8305 §5).
@@ -115,7 +115,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
     to address: SocketAddress,
     channelInitializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
   ) async throws -> Output {
-    try await attempt(channelInitializer)(address).get()
+    try await attempt(channelInitializer)(address).result.get()
   }
 
   /// Connects to the first address of a host that answers (RFC 8305 §5).
@@ -131,7 +131,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   private func connect<Output: Sendable>(
     _ host: String, _ port: Int, _ attempt: @escaping ConnectionAttempts<Output>.Attempt
   ) -> EventLoopFuture<Output> {
-    if let address = try? SocketAddress(ipAddress: host, port: port) { return attempt(address) }
+    if let address = try? SocketAddress(ipAddress: host, port: port) { return attempt(address).result }
     let (eventLoop, timeout) = (eventLoop, timeout)
     return resolver(host, port, eventLoop).hop(to: eventLoop).flatMap { addresses in
       ConnectionAttempts(eventLoop, addresses, timeout, attempt).start()
@@ -145,8 +145,8 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
     let (eventLoop, options, timeout, localAddress) = (eventLoop, options, timeout, localAddress)
     let (initializer, handlers) = (initializer, handlers)
     return { address in
-      let channel = StreamChannel(eventLoop)
-      return channel.setUp(options) { channel in
+      let channel = StreamChannel(eventLoop, for: address)
+      let result = channel.setUp(options) { channel in
         let isBound = localAddress.map { channel.bind(to: $0) } ?? eventLoop.makeSucceededVoidFuture()
         return isBound.flatMap { initializer(channel).hop(to: eventLoop) }.flatMapThrowing {
           guard let handlers else { return }
@@ -155,6 +155,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
       } start: { channel in
         Self.connect(channel, to: address, within: timeout)
       }
+      return (channel, result)
     }
   }
 

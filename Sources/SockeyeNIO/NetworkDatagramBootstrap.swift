@@ -46,7 +46,7 @@ public final class NetworkDatagramBootstrap {
   /// Binds a socket to an address. `0.0.0.0` and `::` stand for all of a version; port 0 lets the network choose.
   /// - Returns: the channel, active; or why there is none, such as an `IOError` of `EADDRINUSE`.
   public func bind(to address: SocketAddress) -> EventLoopFuture<any Channel> {
-    open({ $0.eventLoop.makeSucceededFuture($0) }, { $0.bind(to: address) })
+    open(address, { $0.eventLoop.makeSucceededFuture($0) }, { $0.bind(to: address) })
   }
 
   /// Binds a socket to an address in text form.
@@ -61,7 +61,7 @@ public final class NetworkDatagramBootstrap {
   /// Opens a socket that hears and writes to one peer alone.
   /// - Returns: the channel, active.
   public func connect(to address: SocketAddress) -> EventLoopFuture<any Channel> {
-    open({ $0.eventLoop.makeSucceededFuture($0) }, { $0.connect(to: address) })
+    open(address, { $0.eventLoop.makeSucceededFuture($0) }, { $0.connect(to: address) })
   }
 
   /// Opens a socket that hears and writes to one peer alone, whose address is in text form.
@@ -80,7 +80,7 @@ public final class NetworkDatagramBootstrap {
     to address: SocketAddress,
     channelInitializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
   ) async throws -> Output {
-    try await open(channelInitializer, { $0.bind(to: address) }).get()
+    try await open(address, channelInitializer, { $0.bind(to: address) }).get()
   }
 
   /// Opens a socket that hears and writes to one peer alone.
@@ -90,15 +90,16 @@ public final class NetworkDatagramBootstrap {
     to address: SocketAddress,
     channelInitializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
   ) async throws -> Output {
-    try await open(channelInitializer, { $0.connect(to: address) }).get()
+    try await open(address, channelInitializer, { $0.connect(to: address) }).get()
   }
 
   private func open<Output: Sendable>(
+    _ target: SocketAddress,
     _ channelInitializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>,
     _ start: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
   ) -> EventLoopFuture<Output> {
     let initializer = initializer
-    return DatagramChannel(eventLoop).setUp(
+    return DatagramChannel(eventLoop, for: target).setUp(
       options,
       initializer: { channel in
         initializer(channel).hop(to: channel.eventLoop).flatMap { channelInitializer(channel) }

@@ -72,7 +72,7 @@ public final class NetworkServerBootstrap {
   /// Listens on an address. `0.0.0.0` and `::` stand for all of a version; port 0 lets the network choose.
   /// - Returns: the listener's channel, active; or why there is none, such as an `IOError` of `EADDRINUSE`.
   public func bind(to address: SocketAddress) -> EventLoopFuture<any Channel> {
-    let channel = ServerChannel(eventLoop)
+    let channel = ServerChannel(eventLoop, for: address)
     let initializer = serverInitializer
     let acceptor = acceptor
     return channel.setUp(serverOptions) { channel in
@@ -104,7 +104,7 @@ public final class NetworkServerBootstrap {
     serverBackPressureStrategy: NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark? = nil,
     childChannelInitializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
   ) async throws -> NIOAsyncChannel<Output, Never> {
-    let channel = ServerChannel(eventLoop)
+    let channel = ServerChannel(eventLoop, for: address)
     let initializer = serverInitializer
     let acceptor = acceptor
     return try await channel.setUp(serverOptions) { channel in

@@ -10,8 +10,8 @@ final class ServerChannel: NetworkChannel, @unchecked Sendable {
   private var backlog: CInt = 128
   private var settings = StreamSettings()
 
-  init(_ network: NetworkEventLoop) {
-    super.init(network, parent: nil, receiveAllocator: AdaptiveRecvByteBufferAllocator())
+  init(_ network: NetworkEventLoop, for target: SocketAddress) {
+    super.init(network, for: target)
     writability.store(false, ordering: .relaxed)
   }
 

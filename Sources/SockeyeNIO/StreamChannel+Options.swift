@@ -26,7 +26,7 @@ struct StreamSettings {
   var sendBuffer: Int?
   /// Octets.
   var receiveBuffer: Int?
-  var reusesAddress = true
+  var reusesAddress = false
   /// Seconds; nil: closing does not linger.
   var linger: Int?
 

@@ -39,8 +39,8 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
   }
 
   /// A channel that is not connected.
-  init(_ network: NetworkEventLoop) {
-    super.init(network, parent: nil, receiveAllocator: AdaptiveRecvByteBufferAllocator())
+  init(_ network: NetworkEventLoop, for target: SocketAddress) {
+    super.init(network, for: target)
   }
 
   /// The channel of a connection that a listener has accepted.
@@ -48,7 +48,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
   {
     self.id = id
     self.settings = settings
-    super.init(network, parent: parent, receiveAllocator: AdaptiveRecvByteBufferAllocator())
+    super.init(network, parent: parent)
     loop.handlers.connections[id] = self
     publishAddresses()
   }
@@ -94,7 +94,9 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
     guard let endpoint = address.listenEndpoint else {
       return fail(promise, IOError.unsupportedAddress("bind"))
     }
-    guard id == nil, localAddress == nil else { return fail(promise, IOError.invalidArgument("bind")) }
+    guard id == nil, localEndpoint.address == nil else {
+      return fail(promise, IOError.invalidArgument("bind"))
+    }
     localEndpoint = endpoint
     publish(local: address)
     promise?.succeed(())
@@ -134,6 +136,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
   }
 
   override func becameActive() {
+    waitsForRoom = false
     // The news that came before the handlers were ready for it is told in a moment.
     guard peerHasFinished || end != nil else { return }
     network.execute {
@@ -189,6 +192,8 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
     stopReading()
     promise?.succeed(())
     pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    // As of the system's sockets: an input that is shut is at its end, with what follows from that.
+    network.execute { self.peerFinished() }
   }
 
   override func releaseSocket() {
@@ -213,10 +218,14 @@ extension StreamChannel: ConnectionHandler {
     connectTimer?.cancel()
     connectTimer = nil
     publishAddresses()
+    // As of the system's sockets: what is flushed before all handlers have heard that the channel is active leaves
+    // afterwards.
+    waitsForRoom = true
     activate(promise)
   }
 
   func peerFinished() {
+    if peerHasFinished { return }
     peerHasFinished = true
     if phase == .active { readToEnd() }
   }
