@@ -1,8 +1,8 @@
 // Holds how a host with several addresses is connected to: one address after the other, and the next while the one before
 // still tries. Each attempt is its owner's.
 
-import Dispatch
 import NIOCore
+import SockeyeSockets
 
 /// Attempts to connect to the addresses of one host (RFC 8305 §5). Used in its event loop alone.
 final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
@@ -17,34 +17,24 @@ final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
   /// The channels that still try.
   private var underWay: [ObjectIdentifier: any Channel] = [:]
   private var isOver = false
-  private var error: any Error = ChannelError.unknownLocalAddress
+  private var error: any Error
   private var nextAttempt: Scheduled<Void>?
 
-  /// RFC 8305 §5: "Connection Attempt Delay".
-  private let delay = TimeAmount.milliseconds(250)
+  private let delay = TimeAmount(Network.connectionAttemptDelay)
 
+  /// - Parameters:
+  ///   - addresses: at least one, the best first.
+  ///   - timeout: for all of them together.
   init(
     _ eventLoop: NetworkEventLoop, _ addresses: [SocketAddress], _ timeout: TimeAmount,
     _ attempt: @escaping Attempt
   ) {
     self.eventLoop = eventLoop
-    self.addresses = Self.interleaved(addresses)[...]
+    error = ChannelError.connectTimeout(timeout)
+    self.addresses = addresses[...]
     self.timeout = timeout
     self.attempt = attempt
     promise = eventLoop.makePromise()
-  }
-
-  /// Addresses of the two versions by turns, the first one's version first (RFC 8305 §4).
-  private static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
-    guard let first = addresses.first else { return [] }
-    let preferred = addresses.filter { $0.protocol == first.protocol }
-    let others = addresses.filter { $0.protocol != first.protocol }
-    var result: [SocketAddress] = []
-    for index in 0..<max(preferred.count, others.count) {
-      if index < preferred.count { result.append(preferred[index]) }
-      if index < others.count { result.append(others[index]) }
-    }
-    return result
   }
 
   func start() -> EventLoopFuture<Output> {
@@ -94,15 +84,5 @@ final class ConnectionAttempts<Output: Sendable>: @unchecked Sendable {
     let losers = underWay.values
     underWay = [:]
     for channel in losers { channel.close(promise: nil) }
-  }
-}
-
-/// Asks the computer for the addresses of a name, on a thread that may wait.
-@Sendable
-func systemResolver(_ host: String, _ port: Int, _ eventLoop: any EventLoop) -> EventLoopFuture<
-  [SocketAddress]
-> {
-  DispatchQueue.global().asyncWithFuture(eventLoop: eventLoop) {
-    [try SocketAddress.makeAddressResolvingHost(host, port: port)]
   }
 }

@@ -20,12 +20,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   private var options: ChannelOptions.Storage
   private var timeout = TimeAmount.seconds(10)
   private var localAddress: SocketAddress?
-  private var resolver: NameResolver = systemResolver
-
-  /// Finds the addresses of a name, best first, with a port.
-  public typealias NameResolver =
-    @Sendable (_ host: String, _ port: Int, _ eventLoop: any EventLoop) ->
-    EventLoopFuture<[SocketAddress]>
+  private var resolver: any Resolver = SystemResolver()
 
   /// A bootstrap whose channels run on a network's event loop.
   public init(eventLoop: NetworkEventLoop) {
@@ -84,7 +79,7 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   }
 
   /// How the addresses of a name are found; the computer's own way if not set. Addresses in text form need no resolver.
-  public func resolver(_ resolver: @escaping NameResolver) -> Self {
+  public func resolver(_ resolver: some Resolver) -> Self {
     self.resolver = resolver
     return self
   }
@@ -132,9 +127,16 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
     _ host: String, _ port: Int, _ attempt: @escaping ConnectionAttempts<Output>.Attempt
   ) -> EventLoopFuture<Output> {
     if let address = try? SocketAddress(ipAddress: host, port: port) { return attempt(address).result }
-    let (eventLoop, timeout) = (eventLoop, timeout)
-    return resolver(host, port, eventLoop).hop(to: eventLoop).flatMap { addresses in
-      ConnectionAttempts(eventLoop, addresses, timeout, attempt).start()
+    let (eventLoop, timeout, resolver) = (eventLoop, timeout, resolver)
+    return eventLoop.makeFutureWithTask {
+      try await resolver.addresses(of: host).interleaved.map { address in
+        SocketAddress(address, port: UInt16(truncatingIfNeeded: port))
+      }
+    }.flatMap { addresses in
+      if addresses.isEmpty {
+        return eventLoop.makeFailedFuture(NetworkError.unknownHost(host))
+      }
+      return ConnectionAttempts(eventLoop, addresses, timeout, attempt).start()
     }
   }
 

@@ -12,11 +12,13 @@ import Synchronization
 /// Handlers of the network's channels run here, without a hop to or from the stack. Its time is the network's, so that in a
 /// simulated network timers of handlers run in virtual time: use `eventLoop.now`, not `NIODeadline.now()`.
 ///
-/// A network has one event loop, `Network.eventLoop`, which ends with the network.
+/// A network has one event loop, `Network.eventLoop`. The network goes on as long as one of its channels is open.
 public final class NetworkEventLoop: EventLoop, Sendable {
   package let loop: NetworkLoop
   /// Whoever ends the loop; it must not be kept alive by its loop.
   private let network: WeakNetwork
+  /// Held by channels with their loop: while there are any, the network does not end by itself.
+  private let lifeline: (any AnyObject & Sendable)?
   /// What the deadline of NIO's clock was at the loop's time zero, nanoseconds.
   private let origin: UInt64
   /// Hears of connections that no channel stands for any more.
@@ -25,6 +27,7 @@ public final class NetworkEventLoop: EventLoop, Sendable {
   init(_ network: Network) {
     loop = network.loop
     self.network = WeakNetwork(network)
+    lifeline = loop.lifeline
     // Programs that take deadlines from NIO's own clock mean the same moments.
     let elapsed = loop.now.nanoseconds
     origin = loop.isRealTime ? NIODeadline.now().uptimeNanoseconds &- elapsed : 0
@@ -93,9 +96,14 @@ public final class NetworkEventLoop: EventLoop, Sendable {
   /// Shuts the loop's network down: channels are closed, connections reset.
   public func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void)
   {
-    let network = network.value
+    guard let network = network.value else {
+      return loop.execute { [loop] in
+        loop.fail(.closed)
+        queue.async { callback(nil) }
+      }
+    }
     Task {
-      await network?.shutDown(grace: .zero)
+      await network.shutDown(grace: .zero)
       queue.async { callback(nil) }
     }
   }
@@ -107,8 +115,6 @@ extension NetworkEventLoop: CustomStringConvertible {
 
 extension Network {
   /// The event loop of the network's NIO channels: the thread that owns the stack. It is the same one at each call.
-  ///
-  /// The network must live as long as its channels are to be of use.
   public var eventLoop: NetworkEventLoop {
     companion.withLock { companion in
       if let eventLoop = companion as? NetworkEventLoop { return eventLoop }

@@ -2,7 +2,7 @@
 // addresses is a Resolver's affair.
 
 public import SockeyeTCP
-import SockeyeWire
+package import SockeyeWire
 
 extension Network {
   /// How long an address has for its answer before the next one is tried too (RFC 8305 §5).
@@ -44,7 +44,7 @@ extension Network {
 
 extension [IPAddress] {
   /// Families take turns, beginning with that of the first address (RFC 8305 §4).
-  var interleaved: [IPAddress] {
+  package var interleaved: [IPAddress] {
     guard let first else { return [] }
     let preferred = filter { $0.version == first.version }
     let others = filter { $0.version != first.version }

@@ -23,6 +23,8 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   package var handlers = SocketHandlers()
   /// What sockets hold on to, so that the network goes on.
   weak var life: NetworkLife?
+  /// The same for sockets of layers above.
+  package var lifeline: (any AnyObject & Sendable)? { life }
   /// Hears of each connection that ends.
   package var connectionEnded: (() -> Void)?
   /// Why nothing goes in or out any more.

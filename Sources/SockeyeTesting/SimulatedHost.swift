@@ -89,5 +89,7 @@ private final class SimulatedRunner: LoopRunner, @unchecked Sendable {
 
   var now: Instant { world?.now ?? .distantFuture }
 
+  var isRealTime: Bool { false }
+
   func wake(_ loop: NetworkLoop) { ready.add(loop) }
 }

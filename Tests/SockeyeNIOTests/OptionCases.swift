@@ -255,3 +255,8 @@ private actor Resident {
 
   var isAtHome: Bool { loop.inEventLoop }
 }
+
+/// Options that NIO has no names for.
+enum TestOptions {
+  static var keepAliveCount: CInt { TCP_KEEPCNT }
+}

@@ -92,12 +92,22 @@ final class SystemStage: Stage {
 /// Two networks on a wire.
 final class NetworkStage: Stage {
   let host = "10.1.0.2"
-  private let pair: Neighbours
+  private let neighbours: Mutex<Neighbours?>
+  let clientLoop: any EventLoop
+  let serverLoop: any EventLoop
 
-  init() throws { pair = try Neighbours() }
+  init(_ pair: Neighbours) {
+    neighbours = Mutex(pair)
+    clientLoop = pair.client.eventLoop
+    serverLoop = pair.server.eventLoop
+  }
 
-  var clientLoop: any EventLoop { pair.client.eventLoop }
-  var serverLoop: any EventLoop { pair.server.eventLoop }
+  convenience init() throws { self.init(try Neighbours()) }
+
+  private var pair: Neighbours { neighbours.withLock { $0! } }
+
+  /// Lets the networks go.
+  func forget() { neighbours.withLock { $0 = nil } }
 
   func bind(
     port: Int, server: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
