@@ -49,6 +49,7 @@ final class ConnectionState: ConnectionHandler, @unchecked Sendable {
   func closed(_ reason: CloseReason) {
     end = NetworkError(reason)
     hasFinished = reason == .finished
+    if isConnected { (hasFinished ? NetworkMetrics.finished : NetworkMetrics.broken).increment() }
     wakeAll()
   }
 

@@ -9,7 +9,7 @@ package final class LoopThread: LoopRunner {
   private let clock = SystemClock()
   private let wakeUp: WakeUp
   private let isStopping = Atomic<Bool>(false)
-  private let hasEnded = Mutex(false)
+  private let hasEnded = Guarded(false)
 
   /// - Throws: `NetworkError` when the system has no descriptor to spare.
   package init() throws(NetworkError) {

@@ -7,7 +7,6 @@ public import SockeyeStack
 public import SockeyeTCP
 public import SockeyeTunnel
 public import SockeyeWire
-package import Synchronization
 
 /// A host of its own with TCP and UDP sockets, on a tunnel or on any other carrier of IP packets.
 ///
@@ -24,7 +23,7 @@ public final class Network: Sendable {
   let logger: Logger?
   let core: NetworkCore
   /// What a layer above keeps with the network, so that there is one of it.
-  package let companion = Mutex<(any AnyObject & Sendable)?>(nil)
+  package let companion = Guarded<(any AnyObject & Sendable)?>(nil)
   private let life: NetworkLife
 
   /// - Parameter stopRunning: what makes the loop turn may rest.
@@ -97,9 +96,11 @@ public final class Network: Sendable {
   ) async throws(NetworkError) -> TCPConnection {
     do {
       let connection = try await core.connect(to: peer, from: local, configuration: configuration)
+      NetworkMetrics.opened.increment()
       logger?.debug("connected", metadata: ["local": "\(connection.local)", "peer": "\(peer)"])
       return connection
     } catch {
+      NetworkMetrics.failed.increment()
       logger?.debug("connect failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
       throw error
     }

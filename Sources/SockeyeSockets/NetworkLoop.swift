@@ -40,7 +40,7 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   private var held: FrameMetadata?
   private var isSettled = true
 
-  private let inbox = Mutex(Inbox())
+  private let inbox = Guarded(Inbox())
   /// The thread that is in the loop; 0: none.
   private let owner = Atomic<UInt>(0)
 

@@ -110,6 +110,7 @@ extension NetworkLoop {
     do throws(SocketError) {
       guard let connection = try stack.accept(listener) else { return nil }
       let tuple = try stack.endpoints(of: connection)
+      NetworkMetrics.accepted.increment()
       return TCPConnection(
         ConnectionState(self, connection, isConnected: true), local: tuple.local, peer: tuple.remote)
     } catch {

@@ -4,7 +4,7 @@ import DequeModule
 import Dispatch
 import SockeyeBytes
 package import SockeyeSockets
-import Synchronization
+import SockeyeTunnel
 
 /// Loops to turn, jobs of tasks to run, and sleepers. Others than the network's thread may add to it.
 package final class ReadyWork: Sendable {
@@ -18,7 +18,7 @@ package final class ReadyWork: Sendable {
     var sleepers = LoopTimers()
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let added = DispatchSemaphore(value: 0)
 
   package func add(_ loop: NetworkLoop) { add(.loop(loop)) }

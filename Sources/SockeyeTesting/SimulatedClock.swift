@@ -2,7 +2,7 @@
 
 import SockeyeBytes
 import SockeyeSockets
-import Synchronization
+import SockeyeTunnel
 
 /// Tells the virtual time of a simulated network, and sleeps in it.
 ///
@@ -31,7 +31,7 @@ public struct SimulatedClock: Clock {
     try Task.checkCancellation()
     let ready = network.ready
     let time = SockeyeBytes.Instant.zero + Interval(deadline.elapsed)
-    let sleeper = Mutex<Sleeper>(Sleeper())
+    let sleeper = Guarded<Sleeper>(Sleeper())
     let slept = await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
         let isCancelled = sleeper.withLock { sleeper in

@@ -3,7 +3,6 @@
 import SockeyeBytes
 import SockeyeSockets
 import SockeyeTunnel
-import Synchronization
 
 /// A test that came to no end.
 public enum SimulationError: Error, Sendable, Equatable {
@@ -135,7 +134,7 @@ extension SimulatedNetwork {
 
 /// What a task ends with.
 private final class Outcome<Value: Sendable>: Sendable {
-  private let result = Mutex<Result<Value, any Error>?>(nil)
+  private let result = Guarded<Result<Value, any Error>?>(nil)
 
   var isSet: Bool { result.withLock { $0 != nil } }
 

@@ -104,6 +104,54 @@ struct CrowdTests {
   }
 }
 
+@Suite("what nobody uses any more")
+struct LifeTests {
+  /// Uses two networks in every way, and lets go of them.
+  private func use() async throws -> [Weak<NetworkLoop>] {
+    let pair = try Neighbours()
+    let loops = [Weak(pair.client.loop), Weak(pair.server.loop)]
+    let listener = try await pair.server.listen(port: 7)
+    let forwarder = try await pair.server.forward { _ in .accept }
+    let socket = try await pair.client.bindUDP()
+    try await socket.send([1], to: Endpoint(parsing: "8.8.8.8:53")!)
+    let flow = Task { () -> Endpoint? in
+      for try await flow in forwarder.flows { return flow.source }
+      return nil
+    }
+    _ = try await flow.value
+    let connection = try await pair.client.connect(to: pair.serverEndpoint(listener))
+    let other = try #require(try await listener.accept())
+    let reading = Task { try await other.read() }
+    try await connection.write("hello")
+    _ = try await reading.value
+    let waiting = Task { try await other.read() }
+    waiting.cancel()
+    _ = await waiting.result
+    await forwarder.close()
+    await pair.client.shutDown(grace: .milliseconds(1))
+    await pair.server.shutDown(grace: .milliseconds(1))
+    return loops
+  }
+
+  @Test("networks are gone, with all that was in them, when nobody refers to them")
+  func gone() async throws {
+    let loops = try await use()
+    // Their threads let go of them in their own time.
+    for _ in 0..<1000 where loops.contains(where: { $0.object != nil }) {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    #expect(loops.allSatisfy { $0.object == nil })
+  }
+}
+
+private struct Weak<Object: AnyObject & Sendable>: Sendable {
+  weak let object: Object?
+
+  init(_ object: Object) {
+    self.object = object
+  }
+}
+
 /// Lets nobody pass before all are there.
 private actor Gate {
   private var missing: Int
