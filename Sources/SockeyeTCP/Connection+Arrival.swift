@@ -78,7 +78,9 @@ extension Connection {
     if !agreed.windowScaling { receive.stopScaling() }
     timers.heardAt = now
     // RFC 7323 §2.2: the window of a SYN is not scaled.
-    send.setWindow(Int(header.window), sequence: header.sequence, acknowledgment: header.acknowledgment)
+    // A SYN alone acknowledges nothing, which is as far back as SND.WL2 can stand.
+    let acknowledgment = flags.contains(.ack) ? header.acknowledgment : send.initial
+    send.setWindow(Int(header.window), sequence: header.sequence, acknowledgment: acknowledgment)
     var segment = ArrivingSegment(
       sequence: header.sequence + 1, text: 0..<payload.byteCount, finish: flags.contains(.fin))
     trimToWindow(&segment)
@@ -341,6 +343,7 @@ extension Connection {
       return .accepted
     }
     var segment = segment
+    let isNews = segment.end > segment.sequence
     if let finish = receive.pendingFinish, segment.end > finish {
       // Nothing follows a FIN.
       let count = max(0, min(segment.text.count, finish - segment.sequence))
@@ -360,7 +363,11 @@ extension Connection {
       }
     }
     if segment.finish { receive.notePendingFinish(at: segment.sequence + segment.text.count) }
-    if receive.pendingFinish != nil { finishArrived(at: now) }
+    // While a FIN waits for what comes before it, an empty ACK is still answered with nothing: two ends that wait so would
+    // answer each other for ever.
+    if receive.pendingFinish != nil, isNews || receive.pendingFinish == receive.next {
+      finishArrived(at: now)
+    }
     return outcome
   }
 

@@ -62,7 +62,7 @@ extension Connection {
       peerSequence: handshake.peerSequence, at: now)
     transitions.append(from: .listen, to: .synReceived)
     send.setWindow(
-      Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: SequenceNumber(0))
+      Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: send.initial)
     adoptPeerOptions(handshake.peerOptions, at: now)
     if !agreed.windowScaling { receive.stopScaling() }
     fastOpen = FastOpenState(cookie: nil, segmentSize: 0)

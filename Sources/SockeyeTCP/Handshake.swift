@@ -310,7 +310,7 @@ extension Connection {
       peerSequence: handshake.peerSequence, at: handshake.openedAt)
     send.sent(upTo: send.initial + 1, finish: false)
     send.setWindow(
-      Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: SequenceNumber(0))
+      Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: send.initial)
     adoptPeerOptions(handshake.peerOptions, at: handshake.openedAt)
     agreed.congestionNotification = takesMarks
     if !agreed.windowScaling { receive.stopScaling() }

@@ -9,6 +9,21 @@ import Testing
 @Suite(.pastZero, .requirement("A-28")) struct SegmentArrivesOpeningTests {
   // MARK: SYN-SENT
 
+  /// Found by the model: SND.WL2 stood at zero, which is ahead of half of all ISNs.
+  @Test(arguments: [0x1000, 0xc000_0000] as [UInt32])
+  func aSynWithoutAnAckLeavesTheWindowToWhatFollows(hostStart: UInt32) {
+    let talk = Conversation.starting(hostAt: hostStart, peerAt: 1_000, .active)
+    talk.connect()
+    talk.expect("S", seq: 0)
+    talk.receive("S", seq: 0, win: 60_000)
+    talk.expect("S.", seq: 0, ack: 1)
+    talk.finish()
+    talk.expect("F.", seq: 1, ack: 1)
+    // It begins with the number of the SYN, so that SEG.SEQ is SND.WL1.
+    talk.receive(".", seq: 0, ack: 1, length: 100, win: 500)
+    #expect(talk.status?.sendWindow == 500)
+  }
+
   @Test(.requirement("S-08", "R-02", "X-03"), arguments: ["S.", ".", "P.", "F.", "SF."])
   func anAcknowledgmentOfWhatWasNotSentIsReset(flags: String) {
     for number in [0, -1, 2, 1_000_000] {

@@ -156,6 +156,22 @@ import Testing
     talk.expectState(.closed)
   }
 
+  /// Found by the model: two ends that both waited for what comes before a FIN would have acknowledged each other's ACKs for
+  /// ever.
+  @Test func anAckIsNotAnsweredWhileAFinWaits() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive("F.", seq: 101, ack: 1)
+    talk.expect(".", seq: 1, ack: 1)
+    talk.receive(".", seq: 1, ack: 1)
+    talk.expectNothing(for: .seconds(1))
+    talk.receive(".", seq: 1, ack: 1, length: 50)
+    talk.expect(".", seq: 1, ack: 51)
+    talk.receive(".", seq: 51, ack: 1, length: 50)
+    talk.expect(".", seq: 1, ack: 102)
+    talk.expectState(.closeWait)
+  }
+
   @Test(.requirement("S-62", "S-63"), arguments: finished)
   func theFinAgainIsAcknowledgedAgain(situation: Situation) {
     let (talk, at) = Conversation.standing(in: situation)

@@ -2,6 +2,7 @@
 // in the files named after them.
 //
 //     sockeye-fuzz [libFuzzer's options and corpus directories] -ignore_remaining_args=1 TARGET
+//     sockeye-fuzz dissect <PACKETS
 
 import CLibFuzzer
 import SockeyeBytes
@@ -31,6 +32,7 @@ enum Main {
   nonisolated(unsafe) static var target = FuzzTarget.ipv4
 
   static func main() {
+    if CommandLine.arguments.last == "dissect" { return Dissection.run() }
     guard let name = CommandLine.arguments.last, let chosen = FuzzTarget(rawValue: name) else {
       print("the last argument names a target: \(FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))")
       return

@@ -33,6 +33,7 @@ extension SegmentsRun {
     peer = isNew ? FuzzHost.peer.v6 : FuzzHost.peer.v4
     own = isNew ? FuzzHost.own.v6 : FuzzHost.own.v4
     enter(place, peerOptions: input.byte())
+    check()
   }
 
   private mutating func enter(_ place: Int, peerOptions: UInt8) {
@@ -209,7 +210,9 @@ extension SegmentsRun {
         status.outstanding >= 0 && status.unsent >= 0 && status.inFlight >= 0,
         "counts are counts: \(status.outstanding) \(status.unsent) \(status.inFlight) in \(status.state)")
       require(status.outstanding + status.unsent <= wrote + 2, "no more than was written is held")
-      require(status.readable <= status.receiveBuffer, "no more than the buffer holds can be read")
+      // A buffer that is told to hold less keeps what it has promised.
+      largestBuffer = max(largestBuffer, status.receiveBuffer)
+      require(status.readable <= largestBuffer, "no more than the buffer holds can be read")
     }
     // An ended connection that the user has let go of makes room for the next.
     if let id = connection, gaveUp, host.stack.state(of: id) == .closed { connection = nil }

@@ -38,6 +38,8 @@ struct SegmentsRun {
   var stampValue: UInt32 = 5_000
   var stampEcho: UInt32 = 0
   var usesStamps = false
+  /// What the receive buffer held at most, octets.
+  var largestBuffer = 0
   /// Octets that the user has read and written.
   var read = 0
   var wrote = 0
