@@ -216,11 +216,11 @@ struct RelayLoop: ~Copyable {
 
   private mutating func takeChanges() throws(Failure) {
     do {
-      while true {
-        let changes = try readiness.take()
-        if changes.isEmpty { return }
+      var changes: [ReadinessSet.Change]
+      repeat {
+        changes = try readiness.take()
         for change in changes { take(change) }
-      }
+      } while changes.count == ReadinessSet.changesAtATime
     } catch {
       throw Failure("\(error)", status: .system)
     }

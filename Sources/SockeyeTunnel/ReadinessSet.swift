@@ -16,7 +16,8 @@ package struct ReadinessSet: ~Copyable {
   }
 
   private let number: Int32
-  private static let changesAtATime = 64
+  /// How many changes `take` gives at most; when it gives fewer there are no more.
+  package static let changesAtATime = 64
 
   /// What to wait on: readable while there are changes to take.
   package var descriptor: Descriptor { Descriptor(number) }
@@ -36,7 +37,7 @@ package struct ReadinessSet: ~Copyable {
     _ = try SystemCalls.check("epoll_ctl") { sockeye_epoll_add(number, descriptor.rawValue, token) }
   }
 
-  /// Some of the changes since the last call; call again while there are any.
+  /// Some of the changes since the last call; call again after as many as there may be.
   package func take() throws(SystemError) -> [Change] {
     var entries = [sockeye_readiness](repeating: sockeye_readiness(), count: Self.changesAtATime)
     let count = try SystemCalls.check("epoll_wait") {
