@@ -50,7 +50,7 @@ final class FuzzHost {
     } catch {
       fatalError("the interface: \(error)")
     }
-    memoryAtRest = stack.memoryUsed + (16 << 10)
+    memoryAtRest = stack.memoryUsed + (8 << 10)
   }
 
   func receive(_ packet: [UInt8]) {

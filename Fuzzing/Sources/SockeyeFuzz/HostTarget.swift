@@ -91,14 +91,6 @@ private struct HostRun {
     heard = (heard + host.sent).suffix(8)
     host.sent.removeAll()
     host.observations.removeAll()
-    for event in host.events {
-      switch event {
-      case .closed(let id, _): connections.removeAll { $0 == id }
-      case .connected, .acceptable, .readable, .urgent, .writable, .drained, .peerFinished,
-        .retransmissionTrouble, .softError, .datagram, .datagramError, .echoReply, .echoError:
-        break
-      }
-    }
     host.events.removeAll()
   }
 
@@ -224,8 +216,14 @@ private struct HostRun {
       let host = host
       buffer.fill { _ = try? host.stack.read(id, into: &$0, at: now) }
     case 6: try? host.stack.finish(id, at: now)
-    case 7: try? host.stack.close(id, at: now)
-    case 8: try? host.stack.abort(id, at: now)
+    case 7, 8:
+      // Until then the host keeps what a connection that has ended may still tell.
+      if choice == 7 {
+        try? host.stack.close(id, at: now)
+      } else {
+        try? host.stack.abort(id, at: now)
+      }
+      connections.removeAll { $0 == id }
     default: try? host.stack.setReceiveBuffer(Int(input.word()) + 1, of: id, at: now)
     }
   }

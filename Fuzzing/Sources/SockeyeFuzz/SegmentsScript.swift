@@ -25,6 +25,7 @@ extension SegmentsRun {
     }
     if settings & 2048 != 0 { tcp.delayedAcknowledgment = .zero }
     let configuration = tcp
+    largestBuffer = tcp.receiveBuffer.maximum
     host = FuzzHost(mtu: settings & 4096 == 0 ? 1500 : 9000) {
       $0.tcp = configuration
       $0.memoryBudget = 8 << 20
