@@ -88,7 +88,7 @@ final class DatagramChannel: NetworkChannel, @unchecked Sendable {
     var hasRead = false
     for _ in 0..<maxMessagesPerRead {
       guard isOpen, let id else { return hasRead }
-      let (buffer, datagram) = try receiveBuffers.buffer(allocator: allocator) { buffer in
+      let (buffer, datagram) = try receiveBuffers.buffer(allocator: loopAllocator) { buffer in
         try receive(from: id, into: &buffer)
       }
       guard let datagram else {

@@ -4,6 +4,7 @@
 import NIOCore
 import SockeyeSockets
 import SockeyeStack
+import SockeyeTunnel
 import Synchronization
 
 /// A channel of a network.
@@ -23,7 +24,9 @@ class NetworkChannel: Channel, ChannelCore, @unchecked Sendable {
     var remote: SocketAddress?
   }
 
-  private let published = Mutex(Published())
+  private let published = Guarded(Published())
+  /// The same allocator, for the loop.
+  private(set) var loopAllocator = ByteBufferAllocator()
   private let activity = Atomic<Bool>(false)
   let writability = Atomic<Bool>(true)
 
@@ -143,7 +146,11 @@ class NetworkChannel: Channel, ChannelCore, @unchecked Sendable {
 
   final func publish(local: SocketAddress?) { published.withLock { $0.local = local } }
   final func publish(remote: SocketAddress?) { published.withLock { $0.remote = remote } }
-  final func publish(allocator: ByteBufferAllocator) { published.withLock { $0.allocator = allocator } }
+
+  final func publish(allocator: ByteBufferAllocator) {
+    loopAllocator = allocator
+    published.withLock { $0.allocator = allocator }
+  }
 
   final func localAddress0() throws -> SocketAddress {
     try known(localAddress)

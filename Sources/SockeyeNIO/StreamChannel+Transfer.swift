@@ -23,7 +23,7 @@ extension StreamChannel {
     var hasRead = false
     for _ in 0..<maxMessagesPerRead {
       guard isOpen, !inputClosed else { throw ChannelError.eof }
-      let (buffer, result) = try receiveBuffers.buffer(allocator: allocator) { buffer in
+      let (buffer, result) = try receiveBuffers.buffer(allocator: loopAllocator) { buffer in
         try read(into: &buffer)
       }
       switch result {

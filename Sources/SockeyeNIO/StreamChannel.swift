@@ -235,6 +235,10 @@ extension StreamChannel: ConnectionHandler {
     if phase == .active || pendingConnect != nil { connectionEnded(reason) }
   }
 
+  func shutdownBegins() {
+    if isActive { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+  }
+
   func failed(_ error: NetworkError) {
     end = end ?? .aborted
     close0(error: EventLoopError.shutdown, mode: .all, promise: nil)

@@ -102,7 +102,10 @@ actor NetworkCore {
     loop.handlers.forwarder?.failed(.closed)
     loop.handlers.forwarder = nil
     loop.stack.closeForwarder(at: loop.now)
-    if grace > .zero, !loop.handlers.connections.isEmpty { await waitForConnections(until: loop.now + grace) }
+    if grace > .zero, !loop.handlers.connections.isEmpty {
+      for handler in loop.handlers.connections.values { handler.shutdownBegins() }
+      await waitForConnections(until: loop.now + grace)
+    }
     for id in loop.handlers.connections.keys { try? loop.stack.abort(id, at: loop.now) }
     for id in loop.handlers.datagrams.keys { try? loop.stack.close(id) }
     // The last resets leave in this turn of the loop, and what waits hears of the end.

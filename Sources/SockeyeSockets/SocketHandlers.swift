@@ -18,12 +18,15 @@ package protocol ConnectionHandler: AnyObject {
   func peerFinished()
   /// Both directions are over; the identifier means nothing any more after this call.
   func closed(_ reason: CloseReason)
+  /// The network is shutting down: the connection should come to its end soon.
+  func shutdownBegins()
   /// The network is gone.
   func failed(_ error: NetworkError)
 }
 
 extension ConnectionHandler {
   package func drained() {}
+  package func shutdownBegins() {}
 }
 
 /// Hears of one listener.

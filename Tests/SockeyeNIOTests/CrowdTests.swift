@@ -3,7 +3,7 @@
 import NIOCore
 import SockeyeNIO
 import SockeyeSockets
-import Synchronization
+import SockeyeTunnel
 import Testing
 
 @Suite("Crowds of channels")
@@ -91,7 +91,7 @@ private final class Remains: Sendable {
     weak var channel: (any Channel)?
   }
 
-  private let channels = Mutex<[Weak]>([])
+  private let channels = Guarded<[Weak]>([])
 
   func add(_ channel: any Channel) { channels.withLock { $0.append(Weak(channel: channel)) } }
 

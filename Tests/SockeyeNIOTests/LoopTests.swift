@@ -5,8 +5,8 @@ import SockeyeBytes
 import SockeyeNIO
 import SockeyeSockets
 import SockeyeStack
+import SockeyeTunnel
 import SockeyeWire
-import Synchronization
 import Testing
 
 @Suite("Event loops of networks")
@@ -36,7 +36,7 @@ struct LoopTests {
     let world = try Standstill()
     let eventLoop = world.network.eventLoop
     let transcript = Transcript()
-    let second = Mutex<Scheduled<Void>?>(nil)
+    let second = Guarded<Scheduled<Void>?>(nil)
     eventLoop.scheduleTask(in: .seconds(1)) {
       transcript.note("first")
       second.withLock { $0 }?.cancel()
@@ -91,6 +91,26 @@ struct LoopTests {
     }
   }
 
+  @Test("a network that shuts down asks its connections to finish, and closes those that don't")
+  func gracefulShutdown() async throws {
+    let pair = try Neighbours()
+    let play = Play(NetworkStage(pair))
+    let child = Part([
+      .event: { scene in
+        scene.send("bye")
+        scene.close()
+      }
+    ])
+    let listening = try await play.listen(child: child)
+    let client = try await play.connect(Part(), to: listening.channel.localAddress).get()
+    var children = listening.children.makeAsyncIterator()
+    _ = await children.next()
+    await pair.server.shutDown(grace: .seconds(30))
+    try await client.closeFuture.get()
+    #expect(play.events["client"]?.contains("read bye") == true)
+    #expect(play.events["child"]?.contains { $0.hasPrefix("event ChannelShouldQuiesceEvent") } == true)
+  }
+
   @Test("a network goes on as long as it has a channel")
   func life() async throws {
     var pair: Neighbours? = try Neighbours()
@@ -111,8 +131,8 @@ struct LoopTests {
 
 /// A network whose time stands still unless it is moved on, on a wire that leads nowhere.
 private final class Standstill: LoopRunner, PacketDevice {
-  private let time = Mutex(Instant.zero)
-  private let built = Mutex<Network?>(nil)
+  private let time = Guarded(Instant.zero)
+  private let built = Guarded<Network?>(nil)
 
   init() throws {
     let interface = InterfaceConfiguration(addresses: [AddressPrefix(parsing: "10.1.0.1/24")!])

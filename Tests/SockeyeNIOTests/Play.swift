@@ -2,7 +2,7 @@
 
 import NIOCore
 import SockeyeNIO
-import Synchronization
+import SockeyeTunnel
 import Testing
 
 /// One case: what is done on a stage. What happens there is compared.
@@ -36,9 +36,9 @@ struct Case: Sendable, CustomTestStringConvertible {
 /// A case while it is played.
 final class Play: Sendable {
   let stage: any Stage
-  private let transcripts = Mutex<[String: Transcript]>([:])
-  private let exact = Mutex<Set<String>>([])
-  private let ignored = Mutex<Set<String>>([])
+  private let transcripts = Guarded<[String: Transcript]>([:])
+  private let exact = Guarded<Set<String>>([])
+  private let ignored = Guarded<Set<String>>([])
 
   init(_ stage: some Stage) { self.stage = stage }
 

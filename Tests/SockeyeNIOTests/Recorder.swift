@@ -1,11 +1,11 @@
 // Holds the handler that writes down what a channel tells its handlers, and does at certain moments what a part says.
 
 import NIOCore
-import Synchronization
+import SockeyeTunnel
 
 /// What happened to one channel, in order.
 final class Transcript: Sendable {
-  private let lines = Mutex<[String]>([])
+  private let lines = Guarded<[String]>([])
 
   func note(_ line: String) { lines.withLock { $0.append(line) } }
 

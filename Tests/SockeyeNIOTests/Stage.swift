@@ -5,7 +5,7 @@ import NIOCore
 import NIOPosix
 import SockeyeNIO
 import SockeyeSockets
-import Synchronization
+import SockeyeTunnel
 
 /// Where clients and servers meet.
 protocol Stage: Sendable {
@@ -92,12 +92,12 @@ final class SystemStage: Stage {
 /// Two networks on a wire.
 final class NetworkStage: Stage {
   let host = "10.1.0.2"
-  private let neighbours: Mutex<Neighbours?>
+  private let neighbours: Guarded<Neighbours?>
   let clientLoop: any EventLoop
   let serverLoop: any EventLoop
 
   init(_ pair: Neighbours) {
-    neighbours = Mutex(pair)
+    neighbours = Guarded(pair)
     clientLoop = pair.client.eventLoop
     serverLoop = pair.server.eventLoop
   }
