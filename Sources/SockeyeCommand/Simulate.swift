@@ -16,7 +16,7 @@ struct Simulate: ParsableCommand {
         sockeye simulate bulk --rtt 100ms --loss 1%
         sockeye help simulate bulk
       """,
-    subcommands: [SimulateBulk.self])
+    subcommands: [SimulateBulk.self, SimulateSwarm.self])
 }
 
 struct SimulateBulk: ParsableCommand {

@@ -54,11 +54,19 @@ extension Connection {
     return nil
   }
 
+  /// When the exclusive timer wants something done. What the silly-window rule has held back for long enough still waits for
+  /// the pace.
+  @inline(__always)
+  private var exclusiveDeadline: Instant? {
+    if case .sillyWindowOverride(let at) = timers.exclusive, isPaced { return max(at, pacer.next) }
+    return timers.exclusive.deadline
+  }
+
   /// The earliest of all deadlines. The last part of `plan`.
   package var nextDeadline: Instant? {
     if opening == .closed { return nil }
     var earliest = Instant.distantFuture
-    if let deadline = timers.exclusive.deadline { earliest = min(earliest, deadline) }
+    if let deadline = exclusiveDeadline { earliest = min(earliest, deadline) }
     if case .delayed(let until) = acknowledgments.duty { earliest = min(earliest, until) }
     if let deadline = abandonDeadline { earliest = min(earliest, deadline) }
     if let deadline = keepAliveDeadline { earliest = min(earliest, deadline) }

@@ -57,7 +57,8 @@ extension Connection {
       sequence: send.initial,
       acknowledgment: withAcknowledgment ? receive.next : SequenceNumber(0),
       flags: withAcknowledgment ? [.syn, .ack] : synchronizeAsksForMarks ? [.syn, .ece, .cwr] : .syn,
-      window: UInt16(min(65_535, receive.capacity)),
+      // Text that came with the SYN and is acknowledged here has used some of what was offered first.
+      window: UInt16(min(65_535, receive.window)),
       options: .synchronize(
         segmentSize: announcedSegmentSize, windowShift: agreed.windowScaling ? receive.windowShift : nil,
         agreed: agreed,

@@ -116,8 +116,13 @@ struct SendHalf: ~Copyable {
   }
 
   /// RFC 9293 §3.10.7.4, fifth step: an old segment must not bring back an old window.
+  ///
+  /// One that acknowledges more than all before is newer than they are, though it may repeat text with lower numbers: to move
+  /// SND.UNA and to leave SND.WND would move the window's right edge beyond what the peer has ever offered (SHLD-14).
   mutating func updateWindow(_ octets: Int, sequence: SequenceNumber, acknowledgment: SequenceNumber) {
-    if windowSequence < sequence || (windowSequence == sequence && windowAcknowledgment <= acknowledgment) {
+    if windowAcknowledgment < acknowledgment || windowSequence < sequence
+      || windowSequence == sequence && windowAcknowledgment <= acknowledgment
+    {
       setWindow(octets, sequence: sequence, acknowledgment: acknowledgment)
     }
   }

@@ -292,30 +292,29 @@ struct TransmissionLog: ~Copyable {
     while lostHint < count, !self[lostHint].marks.contains(.lost) { lostHint += 1 }
   }
 
-  #if DEBUG
-    func assertCountersAreTrue() {
-      // A long log is looked through only now and then: each segment would cost as much as all that are outstanding.
-      if count > 64, (head &+ count) & 63 != 0 { return }
-      var sacked = 0
-      var segments = 0
-      var lost = 0
-      var edge = start
-      for index in 0..<count {
-        let record = self[index]
-        assert(record.end > edge, "records are not empty and in order")
-        if record.marks.contains(.sacked) {
-          sacked += record.end - edge
-          segments += 1
-        }
-        if record.marks.contains(.lost) {
-          lost += record.end - edge
-          assert(index >= lostHint, "no loss is before the hint")
-        }
-        assert(!record.marks.contains([.sacked, .lost]), "what is held is not lost")
-        edge = record.end
+  /// What should always hold of the log and does not.
+  func violation() -> StaticString? {
+    // A long log is looked through only now and then: each segment would cost as much as all that are outstanding.
+    if count > 64, (head &+ count) & 63 != 0 { return nil }
+    var sacked = 0
+    var segments = 0
+    var lost = 0
+    var edge = start
+    for index in 0..<count {
+      let record = self[index]
+      if !(record.end > edge) { return "records are not empty and in order" }
+      if record.marks.contains(.sacked) {
+        sacked += record.end - edge
+        segments += 1
       }
-      assert(
-        sacked == sackedOctets && segments == sackedSegments && lost == lostOctets, "the log counts right")
+      if record.marks.contains(.lost) {
+        lost += record.end - edge
+        if index < lostHint { return "no loss is before the hint" }
+      }
+      if record.marks.contains([.sacked, .lost]) { return "what is held is not lost" }
+      edge = record.end
     }
-  #endif
+    return sacked == sackedOctets && segments == sackedSegments && lost == lostOctets
+      ? nil : "the log counts right"
+  }
 }
