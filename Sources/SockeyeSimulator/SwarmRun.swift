@@ -55,6 +55,8 @@ public final class SwarmRun {
         SwarmConnection(
           number: number, plan: flow, client: world.hosts[flow.client], server: world.hosts[flow.server],
           opens: opens))
+      // What has changed on the way unseen may say anything, even that there is no more to come.
+      connections[number].isBroken = plan.repairsCorruption
       if flow.isDropped { continue }
       listen(connections[number])
       tasks.add(.open(number), at: opens)

@@ -86,7 +86,11 @@ struct WireWatch {
     var pair = pairs[tuple] ?? Pair()
     defer { pairs[tuple] = pair }
     let header = segment.header
-    if header.flags.contains(.syn) { WireWatch.begin(&pair, side, header) }
+    if header.flags.contains(.syn) {
+      WireWatch.begin(&pair, side, header)
+      // Another SYN,ACK than the one that the peer goes by.
+      if header.sequence != pair[side].initial { return nil }
+    }
     guard let place = pair[side].place(of: header.sequence) else { return nil }
     let length = UInt64(header.segmentLength(payload: segment.payload.count))
     if let rule = WireWatch.sending(&pair[side], place..<(place + length), header, purpose) { return rule }
@@ -100,15 +104,13 @@ struct WireWatch {
       // What has come before it spoke is from the peer of now.
       pair[side].initial = header.sequence
     } else if pair[side].initial != header.sequence {
-      let others = pair[side].others + [pair[side].initial].compactMap { $0 }
+      if header.flags.contains(.ack) {
+        if !pair[side].others.contains(header.sequence) { pair[side].others.append(header.sequence) }
+        return
+      }
       pair[side] = WatchedEnd()
       pair[side].initial = header.sequence
-      if header.flags.contains(.ack) {
-        pair[side].others = others
-        pair[side].received.insert(0..<1)
-      } else {
-        pair[1 - side] = WatchedEnd()
-      }
+      pair[1 - side] = WatchedEnd()
     }
     pair[side].offeredShift = header.options.windowScale
   }
@@ -135,9 +137,12 @@ struct WireWatch {
 
   /// What speaks of the other's places.
   private static func answering(_ pair: inout Pair, _ side: Int, _ header: TCPHeader) -> StaticString? {
-    if pair[side].acknowledged <= 1, pair[1 - side].others.contains(header.acknowledgment - 1) {
+    let chosen = header.acknowledgment - 1
+    if pair[side].acknowledged == 0, pair[1 - side].initial != chosen, pair[1 - side].others.contains(chosen)
+    {
       // This is the SYN,ACK that it goes by.
-      pair[1 - side].initial = header.acknowledgment - 1
+      pair[1 - side].initial = chosen
+      pair[1 - side].sent = 1
       pair[side].received.insert(0..<1)
     }
     guard let place = pair[1 - side].place(of: header.acknowledgment) else { return nil }

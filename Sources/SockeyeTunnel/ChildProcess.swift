@@ -1,7 +1,7 @@
 // Holds how a program starts itself once more and reads what its child prints: work that may end the process is done in
 // another one. It does not hold what the child does.
 
-import SockeyeBytes
+package import SockeyeBytes
 
 #if canImport(Glibc)
   import Glibc
