@@ -86,9 +86,6 @@ final class SwarmConnection {
     return client.isOver && (server.isOver || server.id == nil && (isBroken || client.reason != nil))
   }
 
-  /// Whether both texts have been read to their ends.
-  private var isDelivered: Bool { client.read == server.plan.bytes && server.read == client.plan.bytes }
-
   /// Whether an end may have ended for this reason, all in order.
   func expects(_ reason: CloseReason, at end: SwarmEnd, _ plan: SwarmPlan) -> Bool {
     let tcp = end.plan.tcp
@@ -98,7 +95,8 @@ final class SwarmConnection {
     case .aborted, .refused, .orphaned, .noResources: return false
     case .reset:
       // RFC 9293 §3.6.1: whose FIN is not acknowledged within 2 MSL finds nobody in TIME-WAIT any more.
-      if peer(of: end).reason == .finished, isDelivered { return true }
+      // The peer has read all, and what it sent was acknowledged before its own end.
+      if peer(of: end).reason == .finished, peer(of: end).read == end.plan.bytes { return true }
       // Where a cookie stands for the handshake, only the ACK or text right behind the SYN can bring it back; what comes first
       // of what follows is reset.
       return plan.hosts[self.plan.server].alwaysSendsCookies
