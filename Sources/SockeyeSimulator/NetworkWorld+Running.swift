@@ -2,6 +2,7 @@
 // NetworkWorld+Packets.
 
 public import SockeyeBytes
+import SockeyeStack
 
 extension NetworkWorld {
   /// Things at one instant after which a stack's deadline must be wrong.

@@ -3,6 +3,7 @@
 
 import SockeyeBytes
 import SockeyeTCP
+import SockeyeWire
 
 extension SwarmPlan {
   mutating func drawFlows(_ draw: inout SwarmDraw) {

@@ -4,6 +4,7 @@
 import SockeyeBytes
 import SockeyeStack
 import SockeyeTCP
+import SockeyeTrace
 import SockeyeWire
 
 extension SwarmRun {
