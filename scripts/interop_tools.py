@@ -1,4 +1,5 @@
-"""What the checks of `scripts/interop-tun` are made of: the score, running tools, kernel servers, captures."""
+"""What the checks of `scripts/interop-tun` and `scripts/examples` are made of: the score, running tools, kernel servers,
+captures."""
 
 import os
 import re
@@ -33,13 +34,13 @@ def eventually(condition, seconds=10):
 
 
 class Tool:
-    """One running `sockeye`, its output in a file."""
+    """One running program, `sockeye` if no other is named, its output in a file."""
 
-    def __init__(self, *arguments, stdin=subprocess.DEVNULL, stdout=None, prefix=()):
+    def __init__(self, *arguments, stdin=subprocess.DEVNULL, stdout=None, prefix=(), program=SOCKEYE):
         self.path = os.path.join(WORK, f"{len(running)}.log")
         self.log = open(self.path, "wb")
         self.process = subprocess.Popen(
-            [*prefix, SOCKEYE, *map(str, arguments)],
+            [*prefix, program, *map(str, arguments)],
             stdin=stdin, stdout=stdout or self.log, stderr=self.log)
         running.append(self.process)
 
@@ -113,13 +114,13 @@ class KernelServer(threading.Thread):
             self.result = error
 
 
-def finish():
+def finish(name="interop"):
     for process in running:
         if process.poll() is None:
             process.kill()
     total = passed + len(failures)
     if failures:
-        print(f"interop: {len(failures)} of {total} checks FAILED: {'; '.join(failures)}")
+        print(f"{name}: {len(failures)} of {total} checks FAILED: {'; '.join(failures)}")
         return 1
-    print(f"interop: all {total} checks passed")
+    print(f"{name}: all {total} checks passed")
     return 0
