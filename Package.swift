@@ -129,7 +129,7 @@ let package = Package(
     .testTarget(
       name: "SockeyeNIOTests",
       dependencies: testing([
-        "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO",
+        "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO", "SockeyeTesting",
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ])),

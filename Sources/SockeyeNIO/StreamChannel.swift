@@ -16,6 +16,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
   private var end: CloseReason?
   /// No byte follows those that have arrived.
   private var peerHasFinished = false
+  private var networkShutsDown = false
   private(set) var inputClosed = false
   private(set) var outputClosed = false
   var allowRemoteHalfClosure = false
@@ -137,6 +138,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
 
   override func becameActive() {
     waitsForRoom = false
+    if networkShutsDown { shutdownBegins() }
     // The news that came before the handlers were ready for it is told in a moment.
     guard peerHasFinished || end != nil else { return }
     network.execute {
@@ -236,7 +238,8 @@ extension StreamChannel: ConnectionHandler {
   }
 
   func shutdownBegins() {
-    if isActive { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+    networkShutsDown = true
+    if phase == .active { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
   }
 
   func failed(_ error: NetworkError) {

@@ -113,6 +113,11 @@ final class Play: Sendable {
     try await settle()
   }
 
+  /// Waits until something has been written down so many times.
+  func wait(for line: String, of name: String, times: Int = 1) async throws {
+    while transcript(name).raw.count(where: { $0 == line }) < times { try await settle() }
+  }
+
   /// Waits until both loops have done what was under way.
   func settle() async throws {
     for loop in [stage.clientLoop, stage.serverLoop] {

@@ -167,8 +167,7 @@ struct SoftwareTests {
       play.connect(Part(), to: listening.channel.localAddress, name: "one").get(),
       play.connect(Part(), to: listening.channel.localAddress, name: "two").get(),
     ]
-    var children = listening.children.makeAsyncIterator()
-    for _ in clients { _ = await children.next() }
+    try await play.wait(for: "active", of: "child", times: 2)
     try await collector.windDown(listening.channel).get()
     for client in clients { try await client.closeFuture.get() }
     #expect(play.events["one"]?.contains("read bye") == true)

@@ -252,6 +252,7 @@ extension Case {
       let channel = try await play.connect(client, to: listening.channel.localAddress).get()
       try await channel.closeFuture.get()
       var children = listening.children.makeAsyncIterator()
+      try await play.wait(for: "active", of: "child")
       try await children.next()?.close()
       try await listening.channel.close()
       try await play.settle()
