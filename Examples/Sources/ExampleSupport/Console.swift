@@ -4,9 +4,9 @@ import ArgumentParser
 import Foundation
 public import SockeyeStack
 
-/// Prints a line at once, even into a file or a pipe.
+/// Prints a line at once, even into a file or a pipe. A text that ends with a line break gets no second one.
 public func say(_ line: String) {
-  FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  FileHandle.standardOutput.write(Data((line.hasSuffix("\n") ? line : line + "\n").utf8))
 }
 
 extension Endpoint {
