@@ -104,7 +104,9 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   }
 
   /// Connects to an address.
-  /// - Parameter channelInitializer: prepares the channel, after the bootstrap's own initializer.
+  /// - Parameters:
+  ///   - address: whom to connect to.
+  ///   - channelInitializer: prepares the channel, after the bootstrap's own initializer.
   /// - Returns: what the initializer makes of the channel, such as an `NIOAsyncChannel`.
   public func connect<Output: Sendable>(
     to address: SocketAddress,
@@ -114,7 +116,10 @@ public final class NetworkClientBootstrap: NIOClientTCPBootstrapProtocol {
   }
 
   /// Connects to the first address of a host that answers (RFC 8305 §5).
-  /// - Parameter channelInitializer: prepares each channel, after the bootstrap's own initializer.
+  /// - Parameters:
+  ///   - host: an address in text form, or a name that the resolver knows.
+  ///   - port: of the service.
+  ///   - channelInitializer: prepares each channel, after the bootstrap's own initializer.
   /// - Returns: what the initializer makes of the channel, such as an `NIOAsyncChannel`.
   public func connect<Output: Sendable>(
     host: String, port: Int,

@@ -74,7 +74,9 @@ public final class NetworkDatagramBootstrap {
   }
 
   /// Binds a socket to an address.
-  /// - Parameter channelInitializer: prepares the channel, after the bootstrap's own initializer.
+  /// - Parameters:
+  ///   - address: the network's own; unspecified stands for all of a version, and port 0 lets the network choose.
+  ///   - channelInitializer: prepares the channel, after the bootstrap's own initializer.
   /// - Returns: what the initializer makes of the channel, such as an `NIOAsyncChannel`.
   public func bind<Output: Sendable>(
     to address: SocketAddress,
@@ -84,7 +86,9 @@ public final class NetworkDatagramBootstrap {
   }
 
   /// Opens a socket that hears and writes to one peer alone.
-  /// - Parameter channelInitializer: prepares the channel, after the bootstrap's own initializer.
+  /// - Parameters:
+  ///   - address: the peer.
+  ///   - channelInitializer: prepares the channel, after the bootstrap's own initializer.
   /// - Returns: what the initializer makes of the channel, such as an `NIOAsyncChannel`.
   public func connect<Output: Sendable>(
     to address: SocketAddress,

@@ -96,6 +96,7 @@ public final class NetworkServerBootstrap {
 
   /// Listens on an address.
   /// - Parameters:
+  ///   - address: the network's own; unspecified stands for all of a version, and port 0 lets the network choose.
   ///   - serverBackPressureStrategy: how many connections may wait in the sequence.
   ///   - childChannelInitializer: prepares each connection's channel, after the bootstrap's own initializer.
   /// - Returns: a sequence of what the initializer makes of each connection.
