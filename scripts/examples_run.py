@@ -39,6 +39,13 @@ def server(name, *arguments, ready="^listening"):
     return tool
 
 
+def stop(name, tool):
+    """Ends a program as Ctrl-C does."""
+    status = tool.stop()
+    check(f"{name}: Ctrl-C shuts the network down, and the program ends in order", status == 0 and tool.says("^stopping$"),
+          f"{status} {tool.text}")
+
+
 def at(address, port):
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
@@ -99,7 +106,7 @@ def course(name):
     check(f"{name} client and server: talk with each other",
           client.wait() == 0 and client.says(f"says: {GREETING}") and tool.says("10.34.2.2:[0-9]+ has finished$"),
           client.text + tool.text)
-    tool.stop()
+    stop(f"{name} server", tool)
 
 
 def without_root():
@@ -153,7 +160,7 @@ def web_server():
     told, *_ = curl(f"http://{SERVERS['IPv4']}/nothing")
     check("Hummingbird: what there isn't is not found", told == "404 HTTP/1.1", told)
     crowd()
-    tool.stop()
+    stop("Hummingbird", tool)
 
 
 def crowd():
@@ -198,7 +205,7 @@ def tls_echo():
     client = program("tls-echo", "client", at(SERVERS["IPv4"], 4433), "--certificate", CERTIFICATE, "--message", "both")
     check("tls-echo client and server: talk with each other", client.wait() == 0 and client.says("^the answer is: both$"),
           client.text + tool.text)
-    tool.stop()
+    stop("tls-echo server", tool)
 
     accepting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     accepting.load_cert_chain(CERTIFICATE, KEY)
@@ -235,7 +242,7 @@ def grpc_echo():
     for version, address in SERVERS.items():
         grpc_calls(f"a client on the kernel's sockets, a server on Sockeye ({version})", at(address, 50051), "--system")
     grpc_calls("client and server on Sockeye", at(SERVERS["IPv4"], 50051))
-    tool.stop()
+    stop("grpc-echo server", tool)
     for version, address in (("IPv4", "0.0.0.0"), ("IPv6", "::")):
         tool = server("grpc-echo", "server", "--system", address)
         grpc_calls(f"a client on Sockeye, a server on the kernel's sockets ({version})", at(KERNEL[version], 50051))
@@ -300,7 +307,7 @@ def egress_proxy():
     check("egress-proxy: where nobody listens outside, the connection breaks",
           found.returncode in (7, 52, 56) and tool.says(r"^broken .* > 203\.0\.113\.1:81: "),
           f"{found.returncode} {found.stderr} {tool.text}")
-    tool.stop()
+    stop("egress-proxy", tool)
 
 
 def main():

@@ -5,6 +5,7 @@ public import ArgumentParser
 public import SockeyeSockets
 public import SockeyeStack
 import SockeyeTunnel
+import UnixSignals
 
 /// The options of a program that is a host of its own, at the other end of a TUN interface.
 public struct HostOptions: ParsableArguments {
@@ -30,7 +31,7 @@ public struct HostOptions: ParsableArguments {
 
   public init() {}
 
-  /// Opens the network for the time of a function.
+  /// Opens the network for the time of a function. Ctrl-C and SIGTERM shut it down.
   /// - Parameters:
   ///   - number: which addresses to use when none were given: 1 is 10.34.1.2 for the program and 10.34.1.1 for the computer.
   ///   - body: gets the network and the program's own addresses.
@@ -47,7 +48,20 @@ public struct HostOptions: ParsableArguments {
       throw NoNetwork(reason: error)
     }
     try await Network.run(tunnel: tunnel, addresses: ours) { network in
-      try await body(network, ours.map(\.address))
+      try await withThrowingTaskGroup { group in
+        group.addTask { await Self.shutDown(network, on: [.sigint, .sigterm]) }
+        try await body(network, ours.map(\.address))
+        group.cancelAll()
+      }
+    }
+  }
+
+  /// Waits for a signal and shuts a network down: listeners close, so that loops over them end, and connections get five
+  /// seconds to finish. Without that, they would just fall silent: the interface goes with the program.
+  private static func shutDown(_ network: Network, on signals: [UnixSignal]) async {
+    for await _ in await UnixSignalsSequence(trapping: signals) {
+      say("stopping")
+      return await network.shutDown()
     }
   }
 
