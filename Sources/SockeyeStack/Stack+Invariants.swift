@@ -37,7 +37,7 @@ extension Stack {
       return "a connection is charged what its buffers take"
     }
     if readyConnections.contains(key.index) { return nil }
-    guard let deadline = connections[key].connection.nextDeadline else { return nil }
+    guard let deadline = connections[key].connection.nextDeadline(after: now) else { return nil }
     if connections[key].deadline > deadline { return "the host knows of a connection's next deadline" }
     guard let known = connectionDeadlines.deadline(of: key.index), known <= deadline else {
       return "the host comes back at a connection's next deadline"

@@ -146,7 +146,7 @@ extension Stack {
   private mutating func rest(_ key: ConnectionKey) {
     readyConnections.remove(key.index)
     connections[key].connection.rest(at: now)
-    if let deadline = connections[key].connection.nextDeadline {
+    if let deadline = connections[key].connection.nextDeadline(after: now) {
       schedule(key, at: deadline)
     } else {
       connections[key].deadline = .distantFuture

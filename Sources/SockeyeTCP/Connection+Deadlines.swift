@@ -62,8 +62,8 @@ extension Connection {
     return timers.exclusive.deadline
   }
 
-  /// The earliest of all deadlines. The last part of `plan`.
-  package var nextDeadline: Instant? {
+  /// The earliest of all deadlines, for a connection that has nothing to send at `now`. The last part of `plan`.
+  package func nextDeadline(after now: Instant) -> Instant? {
     if opening == .closed { return nil }
     var earliest = Instant.distantFuture
     if let deadline = exclusiveDeadline { earliest = min(earliest, deadline) }
@@ -71,7 +71,7 @@ extension Connection {
     if let deadline = abandonDeadline { earliest = min(earliest, deadline) }
     if let deadline = keepAliveDeadline { earliest = min(earliest, deadline) }
     if let deadline = orphanDeadline { earliest = min(earliest, deadline) }
-    if let deadline = paceDeadline { earliest = min(earliest, deadline) }
+    if let deadline = paceDeadline(after: now) { earliest = min(earliest, deadline) }
     return earliest == .distantFuture ? nil : earliest
   }
 

@@ -9,7 +9,7 @@ extension Connection {
   public borrowing func plan(at now: Instant) -> TransmissionPlan {
     if let reason = abandonReason(at: now) { return .abandon(reason) }
     if let plan = nextSegment(at: now) { return .segment(plan) }
-    if let deadline = nextDeadline { return .wait(until: deadline) }
+    if let deadline = nextDeadline(after: now) { return .wait(until: deadline) }
     return .idle
   }
 
