@@ -116,7 +116,10 @@ extension Stack {
   ) {
     prepare(key)
     let outcome: ArrivalOutcome
-    if payload.byteCount > 0 && !hasRoomForData(payload.byteCount, of: key) {
+    // What fills a gap before text that is held takes no memory, and gives the user back what that text takes.
+    if payload.byteCount > 0 && !hasRoomForData(payload.byteCount, of: key)
+      && !connections[key].connection.hasStorage(forTextUpTo: header.sequence + payload.byteCount)
+    {
       // The text, and the FIN behind it, wait for better times: the peer sends them again. The ACK counts.
       statistics.tcp.payloadsRefused += 1
       var header = header

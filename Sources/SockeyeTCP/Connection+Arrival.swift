@@ -417,4 +417,10 @@ extension Connection {
     }
     if receive.pendingFinish != nil { finishArrived(at: now) }
   }
+
+  /// Whether text that ends here finds its place in storage that the receive buffer has already.
+  package borrowing func hasStorage(forTextUpTo end: SequenceNumber) -> Bool {
+    guard opening == .synchronized else { return false }
+    return receive.buffer.count + max(0, end - receive.next) <= receive.buffer.allocatedBytes
+  }
 }

@@ -14,7 +14,8 @@ extension Connection {
   /// When the pace lets the next text leave, if nothing else holds it back. What the pace allows already and yet does not
   /// leave waits for something else: it must not be looked at as of then, when windows may have been wider.
   func paceDeadline(after now: Instant) -> Instant? {
-    guard isPaced, pacer.next > now, opening == .synchronized, send.resendNext == nil || recovery.holdsCopies else {
+    guard isPaced, pacer.next > now, opening == .synchronized, send.resendNext == nil || recovery.holdsCopies
+    else {
       return nil
     }
     // Asked about that time, the windows and Nagle's rule answer for it.

@@ -45,6 +45,26 @@ import Testing
     #expect(try host.stack.readableCount(last.id) == 1400)
   }
 
+  @Test func textThatFillsAGapIsTakenHoweverShortMemoryIs() throws {
+    let host = Host { $0.memoryBudget = 512 << 10 }
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80), backlog: 40)
+    let text = String(repeating: "x", count: 1400)
+    let (id, peer) = try host.accepted(listener, from: "10.0.0.3:2000")
+    let others = try (0..<39).map { try host.accepted(listener, from: "10.0.0.2:\(2000 + $0)").1 }
+    // One client's first segment gets lost, and those behind it are held.
+    let first = peer.sequence
+    peer.sequence += text.utf8.count
+    for _ in 0..<8 { host.receive(peer.segment([.ack, .psh], text)) }
+    // Others fill the rest of the memory with what nobody reads.
+    for other in others {
+      for _ in 0..<30 { host.receive(other.segment([.ack, .psh], text)) }
+      _ = host.sent()
+    }
+    #expect(host.stack.statistics.tcp.payloadsRefused > 0)
+    host.receive(peer.stray([.ack, .psh], first, peer.acknowledgment, Array(text.utf8)))
+    #expect(try host.stack.readableCount(id) == 9 * 1400)
+  }
+
   @Test(.requirement("A-38", "6429-1"))
   func aClosedWindowHoldsNoMoreThanWasWritten() throws {
     let count = Flood.isBrief ? 500 : 10_000

@@ -186,9 +186,12 @@ extension ModelTCP {
   }
 
   /// "If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)".
+  ///
+  /// A freedom taken: one that acknowledges more than all before is new, too, though it repeat text. To the letter, SND.UNA
+  /// would move and SND.WND stay, and the window's right edge pass what the peer has ever offered (§3.8.6 SHLD-14).
   private mutating func updateWindow(_ segment: ModelSegment) {
     let isNew =
-      windowSequence < segment.sequence
+      windowSequence < segment.sequence || windowAcknowledgment < segment.acknowledgment
       || windowSequence == segment.sequence && windowAcknowledgment <= segment.acknowledgment
     if isNew || deviation == .oldWindowCounts { setWindow(segment) }
   }
