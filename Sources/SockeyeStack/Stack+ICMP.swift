@@ -143,7 +143,7 @@ extension Stack {
   private mutating func errorArrived(_ report: PathReport, quote: RawSpan, _ arrival: Arrival) {
     if case .ignored = report { return }
     guard let quoted = try? QuotedPacket.parse(quote, version: arrival.source.version),
-      interfaces.owns(quoted.source)
+      interfaces.owns(quoted.source) || forwarding != nil
     else {
       statistics.icmp.errorsIgnored += 1
       return

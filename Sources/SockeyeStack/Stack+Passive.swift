@@ -80,6 +80,10 @@ extension Stack {
           authenticator: authenticator))
     else { return }
     begin(key)
+    // What others have learnt of the path since the SYN came.
+    if connections[key].connection.pathMTU > unit {
+      connections[key].connection.pathMTUChanged(to: unit, at: now)
+    }
     listeners[listener].waiting.append(key)
     listenerNews.append(listener.index)
     statistics.tcp.passiveOpens += 1

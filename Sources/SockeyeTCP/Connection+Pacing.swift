@@ -32,6 +32,13 @@ extension Connection {
     guard let rate = congestion.pacingRate(smoothedRoundTrip: roundTrip.smoothed) else {
       return
     }
-    pacer.sent(octets, rate: rate, segment: payloadLimit, at: now)
+    pacer.sent(octets, rate: max(rate, leastPace), segment: payloadLimit, at: now)
+  }
+
+  /// A segment a round trip, what the smallest of windows lets pass: a rate that was measured while the peer was out of reach
+  /// must not be kept for want of anything faster to measure.
+  private var leastPace: Int {
+    guard let roundTrip = roundTrip.smoothed, roundTrip > .zero else { return 1 }
+    return Int(Int64(payloadLimit) * 1_000_000_000 / roundTrip.nanoseconds)
   }
 }

@@ -15,6 +15,15 @@ import Testing
     #expect(outcome.statistics.packets > 0)
   }
 
+  /// Worlds that failed once: the window of an old segment that acknowledged more (883), the window of a Fast Open's SYN,ACK
+  /// (36), a pace that asked to be woken in the past (410, 43804, 45769), memory that was too short for the text that
+  /// would have freed it (55753), what was learnt of a path during a handshake (20811), and a rate that was measured while the
+  /// peer was out of reach (34974).
+  @Test(arguments: [36, 410, 883, 20811, 34974, 43804, 45769, 55753] as [UInt64])
+  func whatFailedOnceHolds(seed: UInt64) {
+    #expect(SwarmRun.outcome(of: .drawn(from: seed)).failure == nil)
+  }
+
   @Test func theSameSeedGivesTheSameWorld() {
     let first = SwarmRun.outcome(of: .drawn(from: 7))
     #expect(SwarmRun.outcome(of: .drawn(from: 7)) == first)

@@ -63,6 +63,21 @@ import Testing
     }
   }
 
+  @Test func aConnectionKnowsWhatWasLearntDuringItsHandshake() throws {
+    let host = Host { $0.synCookies = .never }
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let peer = Peer("10.0.0.2:5000", "10.0.0.1:80", sequence: 1)
+    var options = TCPOptions()
+    options.maximumSegmentSize = 1460
+    host.receive(peer.segment(.syn, options: options))
+    try peer.hear(host.segment())
+    let (other, _) = try connected(host, to: "10.0.0.2:443")
+    try shrink(host, other, to: 1300)
+    host.receive(peer.segment(.ack))
+    let accepted = try #require(try host.stack.accept(listener))
+    #expect(try host.stack.status(of: accepted).segmentSize == 1260)
+  }
+
   @Test(.requirement("1191-4", "8201-3"))
   func whatWasTooBigLeavesAgainAndItIsNoCongestion() throws {
     let host = Host()
