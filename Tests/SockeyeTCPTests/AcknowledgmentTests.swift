@@ -84,4 +84,14 @@ import Testing
     talk.expectNothing(for: .seconds(1))
     #expect(talk.read() == Conversation.text(at: 1, 3000))
   }
+
+  /// RFC 5681 §4.2: a sender in recovery waits for the ACK of what fills a gap, however little that is.
+  @Test func whatFillsAGapIsAcknowledgedAtOnce() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive("P.", seq: 11, ack: 1, length: 5)
+    talk.expect(".", seq: 1, ack: 1, length: 0)
+    talk.receive("P.", seq: 1, ack: 1, length: 10)
+    talk.expect(".", seq: 1, ack: 16, length: 0)
+  }
 }

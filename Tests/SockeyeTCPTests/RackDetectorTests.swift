@@ -24,6 +24,34 @@ import Testing
     return log
   }
 
+  @Test func lostSegmentsInARowLeaveTogetherAsFarAsTheyFit() {
+    var log = logged(5)
+    for index in [1, 2, 3] { log.markLost(index) }
+    #expect(log.firstLost(limit: 5000) == 1000..<4000)
+    #expect(log.firstLost(limit: 2500) == 1000..<3000)
+    #expect(log.firstLost(limit: 500) == 1000..<1500)
+    #expect(logged(5).firstLost(limit: 5000) == nil)
+  }
+
+  /// RFC 2883 §4, and what no receiver sends.
+  @Test func aBlockTellsOfADuplicateOnlyIfItHasOctets() {
+    func blocks(_ pairs: (Int, Int)...) -> SACKBlocks {
+      var blocks = SACKBlocks()
+      for (left, right) in pairs {
+        blocks.append(SACKBlock(left: Self.start + left, right: Self.start + right))
+      }
+      return blocks
+    }
+    let acknowledged = Self.start + 5000
+    #expect(!Scoreboard.isDuplicate(blocks(), acknowledgment: acknowledged))
+    #expect(Scoreboard.isDuplicate(blocks((1000, 2000)), acknowledgment: acknowledged))
+    #expect(!Scoreboard.isDuplicate(blocks((2000, 2000)), acknowledgment: acknowledged))
+    #expect(!Scoreboard.isDuplicate(blocks((3000, 2000)), acknowledgment: acknowledged))
+    #expect(!Scoreboard.isDuplicate(blocks((6000, 7000)), acknowledgment: acknowledged))
+    #expect(Scoreboard.isDuplicate(blocks((6000, 7000), (6000, 8000)), acknowledgment: acknowledged))
+    #expect(!Scoreboard.isDuplicate(blocks((6000, 7000), (8000, 9000)), acknowledgment: acknowledged))
+  }
+
   @Test(.requirement("8985-2", "8985-6"))
   func amongSegmentsOfOneTimeTheHighestIsTheLatest() {
     var log = logged(4)

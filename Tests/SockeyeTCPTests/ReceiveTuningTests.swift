@@ -230,4 +230,19 @@ import Testing
     talk.expectEvent("writable") { if case .writable = $0 { true } else { false } }
     #expect(talk.write(9_000) == 3_000)
   }
+
+  @Test func roomThatALargerSendBufferMakesIsToldOnce() throws {
+    var tcp = TCPConfiguration()
+    tcp.sendBufferCapacity = 10_000
+    let talk = Conversation(tcp: tcp)
+    talk.establish()
+    let id = try talk.need()
+    #expect(try talk.writeOrThrow(20_000) == 10_000)
+    talk.takeEvents()
+    try talk.stack.setSendBuffer(30_000, of: id, at: talk.now)
+    talk.drain()
+    #expect(talk.takeEvents().contains(.writable(id)))
+    talk.receive(".", seq: 1, ack: 1461)
+    #expect(!talk.takeEvents().contains(.writable(id)))
+  }
 }

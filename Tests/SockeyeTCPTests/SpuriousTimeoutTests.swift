@@ -71,6 +71,19 @@ import Testing
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) >= 12_001 })
   }
 
+  /// Once all that was outstanding has been acknowledged, the timeout is history, and duplicates tell of a loss again.
+  @Test func duplicatesCountAgainAfterwards() {
+    let talk = timedOut(sack: false)
+    acknowledge(talk, 10_001)
+    talk.takeSent()
+    acknowledge(talk, 11_001)
+    acknowledge(talk, 12_001)
+    talk.takeSent()
+    for _ in 0..<3 { acknowledge(talk, 12_001) }
+    #expect(talk.takeSent().contains { talk.sequence(of: $0) == 12_001 })
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+  }
+
   @Test(.requirement("5682-2"))
   func aDuplicateFirstIsNoAnswer() {
     let talk = timedOut(sack: false)

@@ -56,6 +56,16 @@ import Testing
     talk.expect("PU.", seq: 2921, length: 1080, up: 1080, after: .seconds(1))
   }
 
+  @Test(.requirement("MUST-30", "MUST-62"))
+  func anAcknowledgmentAloneSaysSoToo() {
+    let talk = established()
+    talk.write(4000, urgent: true)
+    talk.expect("U.", seq: 1, length: 1460, up: 4000)
+    talk.expect("U.", seq: 1461, length: 1460, up: 2540)
+    talk.receive("P.", seq: 1, ack: 1, length: 5)
+    talk.expect("U.", seq: 2921, ack: 6, length: 0, up: 1080, within: .milliseconds(500))
+  }
+
   @Test(.requirement("MUST-31", "6093-1", "6093-2"))
   func urgentTextMayBeOfAnyLength() {
     let talk = established()
