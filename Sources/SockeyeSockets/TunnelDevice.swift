@@ -6,8 +6,6 @@ package import SockeyeTunnel
 /// A tunnel of the computer's own.
 package final class TunnelDevice: PacketDevice {
   private let tunnel: Tunnel
-  /// Packets that the tunnel lost because the interface was down.
-  package private(set) var lostPackets = 0
 
   package init(_ tunnel: consuming Tunnel) {
     self.tunnel = tunnel
@@ -28,11 +26,9 @@ package final class TunnelDevice: PacketDevice {
   package func send(_ packet: RawSpan) throws(NetworkError) -> Bool {
     do throws(TunnelError) {
       switch try tunnel.write(packet) {
-      case .written: return true
+      // A packet that the tunnel loses is lost as on any link.
+      case .written, .lost: return true
       case .full: return false
-      case .lost:
-        lostPackets += 1
-        return true
       }
     } catch {
       throw .tunnel(error)

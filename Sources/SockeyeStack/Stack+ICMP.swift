@@ -239,7 +239,7 @@ extension Stack {
       of: OutgoingDatagram.udp(
         from: datagram.source.port, to: datagram.destinationPort, payload: payload, pseudoHeader: 0),
       length: datagram.length + OutgoingDatagram.firstLength)
-    sendUnreachable(code, about: unsafe packet.span.bytes, arrival)
+    packet.withRawSpan { sendUnreachable(code, about: $0, arrival) }
   }
 
   /// ICMPv6 Parameter Problem about a packet that arrived.

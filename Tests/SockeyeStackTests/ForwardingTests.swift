@@ -147,6 +147,25 @@ struct ForwardingTests {
     #expect(quoted.header.source == IPv4Address(parsing: "10.0.0.2"))
   }
 
+  @Test("what a router says of a connection's path is heard, though the connection is in another's name")
+  func pathMTU() throws {
+    let host = Host()
+    let forwarder = try host.stack.openForwarder(on: host.link)
+    let peer = Peer("10.0.0.2:5000", destination, sequence: 1000)
+    var options = TCPOptions()
+    options.maximumSegmentSize = 1460
+    host.receive(peer.segment(.syn, options: options))
+    try host.stack.answer(try request(host), with: .accept, at: host.now)
+    try peer.hear(host.segment())
+    host.receive(peer.segment(.ack))
+    let connection = try #require(try host.stack.accept(forwarder.listener))
+    _ = try host.write(connection, String(repeating: "x", count: 1460))
+    let big = try #require(host.sent().first)
+    host.receive(icmpError(3, 4, rest: 1300, quoting: big))
+    #expect(try host.stack.status(of: connection).segmentSize == 1260)
+    #expect(host.sent().map(\.bytes.count).max() == 1300)
+  }
+
   @Test("closed, it takes nothing more, and accepted connections stay")
   func closing() throws {
     let host = Host()
