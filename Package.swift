@@ -118,6 +118,10 @@ let package = Package(
     .target(
       name: "SockeyeTestSupport", dependencies: upTo("SockeyeSimulator"),
       path: "Tests/SockeyeTestSupport", swiftSettings: settings),
+    .target(
+      name: "SockeyeSocketsTestSupport",
+      dependencies: upTo("SockeyeTrace") + ["SockeyeTunnel", "SockeyeSockets"],
+      path: "Tests/SockeyeSocketsTestSupport", swiftSettings: settings),
     .testTarget(name: "SockeyeBytesTests", dependencies: testing()),
     .testTarget(name: "SockeyeWireTests", dependencies: testing()),
     .testTarget(name: "SockeyeTCPTests", dependencies: testing()),
@@ -125,11 +129,13 @@ let package = Package(
     .testTarget(name: "SockeyeTraceTests", dependencies: testing()),
     .testTarget(name: "SockeyeSimulatorTests", dependencies: testing()),
     .testTarget(name: "SockeyeTunnelTests", dependencies: testing(["SockeyeTunnel"])),
-    .testTarget(name: "SockeyeSocketsTests", dependencies: testing(["SockeyeTunnel", "SockeyeSockets"])),
+    .testTarget(
+      name: "SockeyeSocketsTests",
+      dependencies: testing(["SockeyeTunnel", "SockeyeSockets", "SockeyeSocketsTestSupport"])),
     .testTarget(
       name: "SockeyeNIOTests",
       dependencies: testing([
-        "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO", "SockeyeTesting",
+        "SockeyeSocketsTestSupport", "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO", "SockeyeTesting",
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ])),

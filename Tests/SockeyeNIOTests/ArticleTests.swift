@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import Testing
 
 // example: nio

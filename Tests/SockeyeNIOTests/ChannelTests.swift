@@ -4,6 +4,7 @@
 import NIOCore
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeStack
 import SockeyeWire
 import Testing

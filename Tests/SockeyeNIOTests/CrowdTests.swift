@@ -3,6 +3,7 @@
 import NIOCore
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeTunnel
 import Testing
 

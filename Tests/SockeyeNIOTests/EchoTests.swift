@@ -3,6 +3,7 @@
 import NIOCore
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import Testing
 
 @Suite("NIO channels of a network")

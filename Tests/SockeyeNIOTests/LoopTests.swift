@@ -4,6 +4,7 @@ import NIOCore
 import SockeyeBytes
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeStack
 import SockeyeTunnel
 import SockeyeWire

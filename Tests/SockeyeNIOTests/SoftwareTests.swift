@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeWire
 import Synchronization
 import Testing

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import SockeyeNIO
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeTunnel
 
 /// Where clients and servers meet.

@@ -1,6 +1,7 @@
 // Holds tests of TCP connections as tasks use them, over a wire in memory.
 
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeStack
 import SockeyeTCP
 import SockeyeWire

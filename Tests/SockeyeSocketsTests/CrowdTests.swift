@@ -1,6 +1,7 @@
 // Holds tests of many connections at once, and of leaving them in every way.
 
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeStack
 import SockeyeTCP
 import SockeyeWire

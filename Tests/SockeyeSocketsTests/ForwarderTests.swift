@@ -1,6 +1,7 @@
 // Holds tests of forwarding as tasks use it: a client on one network, and a gateway that answers for everybody.
 
 import SockeyeSockets
+import SockeyeSocketsTestSupport
 import SockeyeStack
 import SockeyeWire
 import Testing
