@@ -69,10 +69,14 @@ struct WireWatch {
     return pairs[back] != nil ? (back, 1) : (there, 0)
   }
 
-  /// Forgets all connections of an address, whose host has lost its memory.
+  /// Forgets all connections of an address, whose host has lost its memory. A SYN,ACK of its former life may be on its way still.
   mutating func forget(_ address: IPAddress) {
-    for tuple in pairs.keys where tuple.local.address == address || tuple.remote.address == address {
-      pairs[tuple] = nil
+    for (tuple, known) in pairs {
+      let side = tuple.local.address == address ? 0 : 1
+      guard side == 0 || tuple.remote.address == address else { continue }
+      var pair = Pair()
+      pair[side].others = known[side].others + [known[side].initial].compactMap { $0 }
+      pairs[tuple] = pair
     }
   }
 

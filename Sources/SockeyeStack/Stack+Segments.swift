@@ -74,7 +74,11 @@ extension Stack {
     guard
       connections[key].connection.takeExpectedText(
         parsed.header, segment.extracting(parsed.payload), completing: folded, at: now)
-    else { return false }
+    else {
+      // A wrong checksum shows when the text lies in the buffer, and that may have grown for it.
+      if connections[key].hasNews { note(key) }
+      return false
+    }
     arrivalEnded(key)
     return true
   }

@@ -13,7 +13,7 @@ extension Connection {
       return handshakeAcknowledged(header, segment, at: now)
     }
     let acknowledgment = header.acknowledgment
-    guard isPlausible(acknowledgment) else {
+    guard isPlausible(acknowledgment) || acknowledgesSynchronizeText(acknowledgment, at: now) else {
       if challenges.allowChallenge(at: now) { acknowledgments.acknowledgeNow(.challenge) }
       return ArrivalOutcome(dropped: .unacceptableAcknowledgment)
     }

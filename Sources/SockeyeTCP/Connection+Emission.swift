@@ -213,6 +213,8 @@ extension Connection {
     windowShrank()
     recovery.timedOut(next: send.next, detection: timeoutDetection(copyEnd: end, again: again))
     if agreed.selectiveAcknowledgments {
+      // What was being sent again for another reason is among what is taken for lost.
+      send.resend(from: nil, cause: .afterTimeout)
       markLostAfterTimeout(at: now)
     } else {
       send.resend(from: end, cause: .afterTimeout)

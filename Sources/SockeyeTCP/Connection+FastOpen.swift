@@ -7,8 +7,9 @@ import SockeyeWire
 extension Connection {
   /// What came of Fast Open, once it is known; nil before, and afterwards.
   public mutating func takeFastOpenResult() -> FastOpenResult? {
-    let result = fastOpen?.result
-    if result != nil { fastOpen = nil }
+    guard let fastOpen, let result = fastOpen.result else { return nil }
+    fastOpen.result = nil
+    if fastOpen.textEnd == nil { self.fastOpen = nil }
     return result
   }
 
@@ -36,9 +37,26 @@ extension Connection {
     let isIgnored = result.sent > 0 && result.accepted == 0 && result.cookie == nil
     result.isRefused = isIgnored || timers.retransmissions > 0
     statistics.bytesSent -= UInt64(result.sent - result.accepted)
+    if header.acknowledgment < send.next { fastOpen.textEnd = send.next }
     send.rollBack(to: header.acknowledgment)
     fastOpen.result = result
     notices.insert(.fastOpen)
+  }
+
+  /// An ACK lies above SND.NXT. A server may hold the text of a SYN back and acknowledge it once the handshake is over (RFC 9293
+  /// §3.10.7.2), while what leaves again has not come as far, in smaller segments for example.
+  ///
+  /// - Returns: whether it acknowledges what left with our SYN; that counts as sent then.
+  mutating func acknowledgesSynchronizeText(_ acknowledgment: SequenceNumber, at now: Instant) -> Bool {
+    guard let end = fastOpen?.textEnd, acknowledgment > send.next, acknowledgment <= end else { return false }
+    let from = send.next
+    let isFirst = send.flight == 0
+    statistics.bytesSent += UInt64(acknowledgment - from)
+    send.sent(upTo: acknowledgment, finish: false)
+    logSent(from: from, to: acknowledgment, isFirst: isFirst, at: now)
+    // It answers our SYN and not what left since.
+    timed = nil
+    return true
   }
 
   /// The handshake has failed: whatever has dropped our SYNs may have done so for what was on the first (7413-7).

@@ -105,7 +105,7 @@ extension Connection {
       break
     }
     if recovery.holdsCopies { return nil }
-    if send.resendNext == nil, let plan = planRepair(at: now) { return plan }
+    if let plan = planRepair(at: now) { return plan }
     if let cause = recovery.retransmitNow {
       return oldestPlan(
         purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: cause), at: now)
@@ -130,6 +130,8 @@ extension Connection {
       return nil
     }
     let from = scoreboard.log.start + lost.lowerBound
+    // What is being sent again in order leaves with that.
+    if let resend = send.resendNext, from >= resend { return nil }
     let inflight = inflight
     guard inflight + lost.count <= sendingWindow(at: now) || inflight == 0 else { return nil }
     // RFC 9293 §3.8.6 SHLD-16: within the window, even where it has shrunk.
@@ -194,10 +196,13 @@ extension Connection {
       plan.sequence = send.unacknowledged - 1
       return plan
     }
-    let length = min(1, send.queuedEnd - send.unacknowledged)
-    return dataPlan(
-      from: send.unacknowledged, length: max(0, length),
+    let length = max(0, min(1, send.queuedEnd - send.unacknowledged))
+    var plan = dataPlan(
+      from: send.unacknowledged, length: length,
       purpose: .zeroWindowProbe(count: Int(timers.windowProbes) + 1), at: now)
+    // One octet beyond the window: a FIN behind the text would be a second one.
+    if length > 0 { plan.flags.remove(.fin) }
+    return plan
   }
 
   private func newPurpose(_ length: Int) -> SegmentPurpose {

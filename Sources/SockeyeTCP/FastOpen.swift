@@ -68,6 +68,8 @@ final class FastOpenState: @unchecked Sendable {
   /// Octets of text that left with our SYN.
   var sent = 0
   var result: FastOpenResult?
+  /// One past the text of our SYN, when some of it counts as never sent: the peer may have it all the same.
+  var textEnd: SequenceNumber?
 
   init(cookie: FastOpenCookie?, segmentSize: Int) {
     self.cookie = cookie

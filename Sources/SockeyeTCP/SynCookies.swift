@@ -53,7 +53,7 @@ public struct SynCookies: Sendable {
     let step = Self.step(at: now)
     var parameters = listen
     parameters.initialSequence = SequenceNumber(
-      proof(tuple, header.sequence, mark, step: step) ^ CookieSegmentSize.index(for: size))
+      cookie(tuple, header.sequence, mark, CookieSegmentSize.index(for: size), step: step))
     let handshake = PassiveHandshake(
       listen: parameters, header: synchronize, payload: RawSpan(), heldLimit: 0, at: now)
     return handshake.answer(marked: mark, at: now)
@@ -115,8 +115,10 @@ public struct SynCookies: Sendable {
   ) -> UInt16? {
     let step = Self.step(at: now)
     for age in 0...min(1, step) {
-      let index = cookie.rawValue ^ proof(tuple, peerSequence, mark, step: step - age)
-      if let size = CookieSegmentSize.size(at: index) { return size }
+      let index = cookie.rawValue & CookieSegmentSize.mask
+      if cookie.rawValue == self.cookie(tuple, peerSequence, mark, index, step: step - age) {
+        return CookieSegmentSize.size(at: index)
+      }
     }
     return nil
   }
@@ -127,14 +129,16 @@ public struct SynCookies: Sendable {
     now.nanoseconds / UInt64(secondsPerStep * 1_000_000_000)
   }
 
-  private mutating func proof(
-    _ tuple: FourTuple, _ peerSequence: SequenceNumber, _ mark: CookieMark, step: UInt64
+  /// The proof covers the number of the segment size, too: else the sequence numbers that follow a cookie would be cookies.
+  private mutating func cookie(
+    _ tuple: FourTuple, _ peerSequence: SequenceNumber, _ mark: CookieMark, _ size: UInt32, step: UInt64
   ) -> UInt32 {
     let key = key(for: step >> Self.keyShift)
     var hash = SipHash(key: key)
     hash.absorb(tuple.hash(with: key))
     hash.absorb(UInt64(peerSequence.rawValue) << 32 | UInt64(UInt32(truncatingIfNeeded: step)))
-    return UInt32(truncatingIfNeeded: hash.finish(tail: mark.bits))
+    let proof = UInt32(truncatingIfNeeded: hash.finish(tail: mark.bits << 8 | size))
+    return proof & ~CookieSegmentSize.mask | size
   }
 
   private mutating func key(for epoch: UInt64) -> HashKey {
@@ -214,6 +218,7 @@ enum CookieSegmentSize {
   /// The least that is used; 536 and 1220, which are assumed without an option; what Ethernet leaves over IPv6 and IPv4,
   /// with a tunnel in between, and jumbo frames.
   private static let count: UInt32 = 8
+  static var mask: UInt32 { count - 1 }
   private static func entry(_ index: UInt32) -> UInt16 {
     switch index {
     case 0: UInt16(Constants.minimumSegmentSize)
@@ -233,5 +238,6 @@ enum CookieSegmentSize {
     return index
   }
 
-  static func size(at index: UInt32) -> UInt16? { index < count ? entry(index) : nil }
+  /// - Precondition: `index` is at most `mask`.
+  static func size(at index: UInt32) -> UInt16 { entry(index) }
 }

@@ -17,9 +17,14 @@ import Testing
 
   /// Worlds that failed once: the window of an old segment that acknowledged more (883), the window of a Fast Open's SYN,ACK
   /// (36), a pace that asked to be woken in the past (410, 43804, 45769), memory that was too short for the text that
-  /// would have freed it (55753), what was learnt of a path during a handshake (20811), and a rate that was measured while the
-  /// peer was out of reach (34974).
-  @Test(arguments: [36, 410, 883, 20811, 34974, 43804, 45769, 55753] as [UInt64])
+  /// would have freed it (55753), what was learnt of a path during a handshake (20811), a rate that was measured while the
+  /// peer was out of reach (34974), a repair of a repair (311105), text of a SYN that was acknowledged late (325446), a
+  /// probe with text and FIN (327958), the number behind a cookie (331693), and the buffer of a damaged segment (348286). In
+  /// 45932 the watch of the wire took a SYN,ACK of a host's former life for none.
+  @Test(
+    arguments: [
+      36, 410, 883, 20811, 34974, 43804, 45769, 45932, 55753, 311105, 325446, 327958, 331693, 348286,
+    ] as [UInt64])
   func whatFailedOnceHolds(seed: UInt64) {
     #expect(SwarmRun.outcome(of: .drawn(from: seed)).failure == nil)
   }

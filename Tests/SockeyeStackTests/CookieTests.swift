@@ -162,8 +162,8 @@ struct Offer: Sendable {
       host.receive(
         forger.stray(.ack, peer.sequence + sequence, peer.acknowledgment + acknowledgment, options: options))
     }
-    // Nearer than eight they would be cookies for another segment size, about which a client may say what it likes.
-    for distance in [8, -8, 64, 1 << 20, -(1 << 30)] { send(0, distance) }
+    // One further is what the client's FIN acknowledges when it has taken ours: it opens no second connection.
+    for distance in [1, -1, 2, 7, 8, -8, 64, 1 << 20, -(1 << 30)] { send(0, distance) }
     send(1)
     send(-1)
     send(client: "10.0.0.2:5001")
@@ -175,10 +175,10 @@ struct Offer: Sendable {
     send(echo: UInt32(bitPattern: -640_000))
     send(timestamps: false)
     let resets = host.sent()
-    #expect(resets.count == 14)
+    #expect(resets.count == 18)
     #expect(resets.allSatisfy { $0.tcp?.flags == .rst })
-    #expect(resets.first?.tcp?.sequence == peer.acknowledgment + 8, "RFC 9293 §3.10.7.2")
-    #expect(host.stack.statistics.tcp.cookiesRefused == 14)
+    #expect(resets.first?.tcp?.sequence == peer.acknowledgment + 1, "RFC 9293 §3.10.7.2")
+    #expect(host.stack.statistics.tcp.cookiesRefused == 18)
     #expect(try host.stack.accept(listener) == nil)
     send()
     #expect(try host.stack.accept(listener) != nil)

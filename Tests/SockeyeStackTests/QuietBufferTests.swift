@@ -34,6 +34,22 @@ import Testing
     }
   }
 
+  // Text is summed while it is copied, so that a wrong checksum shows when the buffer has grown for it.
+  @Test func whatADamagedSegmentTookIsCountedAndGivenBack() throws {
+    let host = Host()
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let (id, peer) = try host.accepted(listener)
+    let idle = host.stack.memoryUsed
+    var damaged = peer.segment([.ack, .psh], String(repeating: "x", count: 1000))
+    damaged[damaged.count - 1] ^= 1
+    host.receive(damaged)
+    host.expectSilence()
+    #expect(host.stack.violation() == nil)
+    #expect(try host.stack.readableCount(id) == 0)
+    host.wait(.seconds(3))
+    #expect(host.stack.memoryUsed == idle)
+  }
+
   @Test func unreadDataStays() throws {
     let host = Host()
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))

@@ -52,4 +52,58 @@ import Testing
     let next = talk.expect(".", seq: 1, ack: 111, within: .seconds(1))
     #expect(Int(next?.header.window ?? 0) + 10 >= offered)
   }
+
+  // Seed 327958: the probe of a closed window with the last octet brought the FIN, two places beyond the window instead of one.
+  @Test(.requirement("MUST-36"))
+  func aProbeWithTextDoesNotBringTheFinish() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.write(1)
+    talk.finish()
+    talk.expect("P.", seq: 1, ack: 1, length: 1, after: .seconds(1))
+    // With nothing but the FIN left, that is what probes.
+    talk.receive(".", seq: 1, ack: 2, win: 0)
+    talk.expect("F.", seq: 2, ack: 1, length: 0, within: .seconds(4))
+    talk.receive(".", seq: 1, ack: 3, win: 0)
+    talk.expectState(.finWait2)
+  }
+
+  // Seed 311105: a path got narrower, and what left again in smaller segments was lost, too. Each segment then waited for a
+  // timeout of its own, for the first repair had not come to its end.
+  @Test(.requirement("1191-1"))
+  func aRepairThatIsLostIsRepairedAsFastAsTheWindowAllows() throws {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(mss: 1460, sackPermitted: true))
+    talk.write(40_000)
+    let first = try #require(talk.takeSent().first)
+    talk.receive(".", seq: 1, ack: 1461)
+    talk.takeSent()
+    talk.receive(".", seq: 1, ack: 2921)
+    #expect(talk.takeSent().count > 1)
+    talk.receiveError(type: 3, code: 4, rest: 1240, about: first)
+    let repaired = talk.takeSent().map { talk.sequence(of: $0) + $0.payload.count }.max() ?? 0
+    let outstanding = talk.status?.outstanding ?? 0
+    #expect(repaired < 2921 + outstanding, "the window does not let all of it leave again")
+    // All of this is lost, and a probe of its end. From the timeout on, each segment arrives, and is acknowledged 50 ms later.
+    var next = 2921
+    var arrived: [Range<Int>] = []
+    let start = talk.now
+    while next < 40_001, talk.now - start < .seconds(30) {
+      talk.advance(.milliseconds(50))
+      for segment in talk.takeSent() where talk.status?.statistics.retransmissionTimeouts ?? 0 > 0 {
+        let from = talk.sequence(of: segment)
+        arrived.append(from..<(from + segment.payload.count))
+        while let more = arrived.first(where: { $0.contains(next) }) { next = more.upperBound }
+        var options = TCPOptions()
+        if from > next {
+          options.sackBlocks.append(
+            SACKBlock(left: segment.header.sequence, right: segment.header.sequence + segment.payload.count))
+        }
+        talk.receive(".", seq: 1, ack: next, options: options)
+      }
+    }
+    #expect(talk.now - start < .seconds(5))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+  }
 }
