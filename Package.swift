@@ -120,8 +120,9 @@ let package = Package(
       path: "Tests/SockeyeTestSupport", swiftSettings: settings),
     .target(
       name: "SockeyeSocketsTestSupport",
-      dependencies: upTo("SockeyeTrace") + ["SockeyeTunnel", "SockeyeSockets"],
+      dependencies: upTo("SockeyeTrace") + ["SockeyeTunnel", "SockeyeSockets", "SockeyeTestSupportShims"],
       path: "Tests/SockeyeSocketsTestSupport", swiftSettings: settings),
+    .target(name: "SockeyeTestSupportShims", path: "Tests/SockeyeTestSupportShims"),
     .testTarget(name: "SockeyeBytesTests", dependencies: testing()),
     .testTarget(name: "SockeyeWireTests", dependencies: testing()),
     .testTarget(name: "SockeyeTCPTests", dependencies: testing()),
