@@ -254,7 +254,7 @@ extension Stack {
     _ isCorked: Bool, of id: ConnectionID, at instant: Instant
   ) throws(SocketError) {
     let key = try enter(id, at: instant)
-    connections[key].connection.setCork(isCorked, at: now)
+    connections[key].connection.setCork(isCorked)
     readyConnections.append(key.index)
   }
 

@@ -4,19 +4,15 @@
 import SockeyeBytes
 
 extension BBR {
-  /// What the ACKs that arrive tell of a probe for bandwidth (BBR.ack_phase).
-  enum FeedbackPhase: Sendable, Equatable {
-    case none, refilling, starting, feedback, stopping
-  }
-
   /// Where the cycle stands.
   struct BandwidthProbe: Sendable, Equatable {
-    var phase = FeedbackPhase.none
+    /// The probe is over, and ACKs of what it sent are still coming (BBR.ack_phase is ACKS_PROBE_STOPPING).
+    var isStopping = false
     /// ACKs are of what was sent to probe.
     var isSample = false
-    /// Octets delivered since the long-term bound last rose, and how many lift it by a segment; nil while it stands.
+    /// Octets delivered since the long-term bound last rose, and how many lift it by a segment.
     var acknowledged = 0
-    var perIncrement: Int?
+    var perIncrement = Int.max
     var upRounds = 0
     var roundsSinceUp = 0
     var wait = Interval.zero
@@ -28,10 +24,9 @@ extension BBR {
 
   mutating func startDown(at now: Instant) {
     latest.reset()
-    probe.perIncrement = nil
     pickWait(at: now)
     probe.cycleBegan = now
-    probe.phase = .stopping
+    probe.isStopping = true
     rounds.start(delivered: delivered)
     state = .down
   }
@@ -41,14 +36,12 @@ extension BBR {
     probe.upRounds = 0
     probe.acknowledged = 0
     probe.wasPrecautionary = false
-    probe.phase = .refilling
+    probe.isStopping = false
     rounds.start(delivered: delivered)
     state = .refill
   }
 
   private mutating func startUp(_ signal: BBRSample, _ window: CongestionWindow) {
-    probe.phase = .starting
-    rounds.start(delivered: delivered)
     fullPipe.reset(baseline: signal.rate)
     state = .up
     raiseSlope(window)
@@ -57,11 +50,9 @@ extension BBR {
   /// PickProbeWait(): 2 to 3 s, and a round more or less, so that flows don't probe in step. What differs between flows
   /// is when they ask and what they have delivered.
   private mutating func pickWait(at now: Instant) {
-    var mixed = now.nanoseconds ^ (delivered &* 0x9e37_79b9_7f4a_7c15)
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed ^= mixed >> 31
-    probe.roundsSinceUp = Int(mixed & 1)
-    probe.wait = .seconds(2) + .milliseconds(Int((mixed >> 1) % 1_000))
+    let mixed = (now.nanoseconds ^ delivered) &* 0x9e37_79b9_7f4a_7c15
+    probe.roundsSinceUp = Int(mixed >> 63)
+    probe.wait = .seconds(2) + .milliseconds(Int((mixed >> 32) % 1_000))
   }
 
   /// UpdateProbeBWCyclePhase().
@@ -135,10 +126,9 @@ extension BBR {
 
   /// AdaptLongTermModel(). Answers whether the state has changed by it.
   private mutating func adaptLongTerm(_ signal: BBRSample, _ window: CongestionWindow) -> Bool {
-    if probe.phase == .starting, rounds.isStart { probe.phase = .feedback }
-    if probe.phase == .stopping, rounds.isStart {
+    if probe.isStopping, rounds.isStart {
       probe.isSample = false
-      probe.phase = .none
+      probe.isStopping = false
       if isProbingBandwidth {
         if !signal.isApplicationLimited { bandwidths.advance() }
         if probe.wasPrecautionary, !probe.wasTooHigh {
@@ -158,9 +148,9 @@ extension BBR {
   private mutating func raiseLongTerm(_ signal: BBRSample, _ window: CongestionWindow) {
     guard let bound = flightLongTerm, isWindowLimited, window.size >= bound else { return }
     probe.acknowledged += signal.newlyAcknowledged
-    if let perIncrement = probe.perIncrement, probe.acknowledged >= perIncrement {
-      let steps = probe.acknowledged / perIncrement
-      probe.acknowledged -= steps * perIncrement
+    if probe.acknowledged >= probe.perIncrement {
+      let steps = probe.acknowledged / probe.perIncrement
+      probe.acknowledged -= steps * probe.perIncrement
       flightLongTerm = min(bound + steps * window.segment, CongestionWindow.limit)
     }
     if rounds.isStart { raiseSlope(window) }

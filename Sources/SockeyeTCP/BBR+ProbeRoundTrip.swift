@@ -21,7 +21,7 @@ extension BBR {
       saveWindow(window)
       state = .probeRoundTrip
       roundTripProbe = RoundTripProbe()
-      probe.phase = .stopping
+      probe.isStopping = true
       rounds.start(delivered: delivered)
     }
     if state == .probeRoundTrip { continueRoundTripProbe(signal, &window, at: now) }

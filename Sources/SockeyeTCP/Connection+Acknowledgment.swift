@@ -23,7 +23,7 @@ extension Connection {
       // CLOSE in SYN-RECEIVED left our SYN outstanding in FIN-WAIT-1; what came with the peer's SYN waited for this.
       let wasOpening = send.unacknowledged == send.initial
       acknowledgeNewData(header, at: now)
-      if wasOpening { deliverHeld(at: now) }
+      if wasOpening { deliverHeld() }
     } else if agreed.selectiveAcknowledgments {
       // The word of a duplicate may come when nothing is outstanding any more, and an ACK that was overtaken may know of
       // text that the later one did not cover.
@@ -69,7 +69,7 @@ extension Connection {
     acknowledgeNewData(header, at: now)
     becomeEstablished(at: now)
     if isPassive { fastOpen = nil }
-    deliverHeld(at: now)
+    deliverHeld()
     return nil
   }
 
@@ -140,13 +140,9 @@ extension Connection {
   }
 
   private mutating func restartRetransmission(at now: Instant) {
-    if send.flight == 0 {
-      timers.exclusive = .none
-      armIdleTimer(at: now)
-    } else {
-      // RFC 6298 §5.3: each ACK of new data gives the next segment a whole RTO.
-      timers.exclusive = .retransmission(now + roundTrip.timeout)
-    }
+    // RFC 6298 §5.3: each ACK of new data gives the next segment a whole RTO. With nothing outstanding, what is waited for
+    // depends on the window, which is looked at next.
+    timers.exclusive = send.flight == 0 ? .none : .retransmission(now + roundTrip.timeout)
   }
 
   private mutating func reactToProgress(

@@ -121,6 +121,8 @@ extension Connection {
         growthLimit: configuration.slowStartLimit)
       timers.retransmissions = 0
     }
+    // What was written before may have to wait for a closed window, or behind a cork.
+    if send.flight == 0 { armIdleTimer(at: now) }
     notices.insert(.connected)
     if send.buffer.free > 0 { notices.insert(.writable) }
   }
@@ -409,13 +411,11 @@ extension Connection {
     notices.insert([.peerFinished, .readable])
   }
 
-  /// What was held during the handshake is text of ESTABLISHED now.
-  mutating func deliverHeld(at now: Instant) {
-    if receive.joinContiguous() == .filledGap {
-      acknowledgments.acknowledgeNow(.immediate)
-      notices.insert(.readable)
-    }
-    if receive.pendingFinish != nil { finishArrived(at: now) }
+  /// What was held during the handshake is text of ESTABLISHED now; a FIN behind it is the eighth step's.
+  mutating func deliverHeld() {
+    guard receive.joinContiguous() == .filledGap else { return }
+    acknowledgments.acknowledgeNow(.immediate)
+    notices.insert(.readable)
   }
 
   /// Whether text that ends here finds its place in storage that the receive buffer has already.

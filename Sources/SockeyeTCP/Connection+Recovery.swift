@@ -218,8 +218,7 @@ extension Connection {
   @discardableResult
   public mutating func advance(to now: Instant) -> Bool {
     switch timers.exclusive {
-    case .reordering(let deadline, let retransmission) where deadline <= now:
-      timers.exclusive = .retransmission(retransmission)
+    case .reordering(let deadline, _) where deadline <= now:
       reorderingTimerRanOut(at: now)
     case .tailLossProbe(let deadline, let retransmission) where deadline <= now && send.window == 0:
       timers.exclusive = .retransmission(retransmission)
@@ -253,10 +252,8 @@ extension Connection {
   ///   - wait: until something would have to be taken for lost.
   mutating func rearmRetransmission(at now: Instant, restart: Bool, wait: Interval?) {
     guard send.flight > 0 else {
-      if restart {
-        timers.exclusive = .none
-        armIdleTimer(at: now)
-      }
+      // What is waited for then depends on the window, which is looked at next.
+      if restart { timers.exclusive = .none }
       return
     }
     if case .zeroWindowProbe = timers.exclusive, !restart { return }
@@ -374,7 +371,6 @@ extension Connection {
   /// The retransmission timer ran out: RFC 8985 §6.3 says what is lost, and what the peer has said to hold is not
   /// believed any more (RFC 2018 §8).
   mutating func markLostAfterTimeout(at now: Instant) {
-    guard agreed.selectiveAcknowledgments else { return }
     scoreboard.log.forgetSacks()
     let before = scoreboard.log.lostOctets
     scoreboard.rack.timedOut(in: &scoreboard.log, window: reorderingWindow, at: now)

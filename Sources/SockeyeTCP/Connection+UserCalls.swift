@@ -177,10 +177,7 @@ extension Connection {
   /// Holds back what does not fill a segment, for a user that has more to write: text then leaves in full segments, or
   /// when nothing has left for 200 ms, or when the cork is drawn. It goes further than Nagle's rule, which holds text
   /// back only while other text is outstanding.
-  public mutating func setCork(_ isCorked: Bool, at now: Instant) {
-    self.isCorked = isCorked
-    if isCorked, send.flight == 0 { armIdleTimer(at: now) }
-  }
+  public mutating func setCork(_ isCorked: Bool) { self.isCorked = isCorked }
 
   /// Has the next ACKs of data leave at once, or lets them wait again (RFC 9293 §3.8.6.3 allows either). It is not for
   /// ever: after 16 ACKs the delay applies again, as it did before.

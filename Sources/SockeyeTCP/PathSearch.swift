@@ -197,12 +197,4 @@ final class PathSearch: @unchecked Sendable {
   func cap(_ most: Int) {
     if most < limit { restart(limit: max(most, floor)) }
   }
-
-  /// Gives the search up as it stands.
-  func stop() {
-    target = nil
-    probe = nil
-    verification = nil
-    limit = size
-  }
 }

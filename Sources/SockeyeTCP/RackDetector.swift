@@ -67,7 +67,6 @@ struct RackDetector: Sendable, Equatable {
   mutating func detect(
     in log: inout TransmissionLog, window: Interval, at now: Instant
   ) -> (lost: Int, wait: Interval?) {
-    guard hasLatest else { return (0, nil) }
     let before = log.lostOctets
     var wait: Interval?
     let patience = roundTrip + window

@@ -106,7 +106,6 @@ struct Reassembly: Sendable {
   /// others (RFC 2018 §4).
   func blocks(limit: Int) -> SACKBlocks {
     var blocks = SACKBlocks()
-    guard !pieces.isEmpty else { return blocks }
     for index in 0..<recent.count {
       if blocks.count >= limit { return blocks }
       let edge = recent[index].left

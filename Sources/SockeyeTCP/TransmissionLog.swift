@@ -268,19 +268,19 @@ struct TransmissionLog: ~Copyable {
   /// - Parameter limit: the most that is wanted, octets; at least 1.
   func firstLost(limit: Int) -> Range<Int>? {
     guard lostOctets > 0 else { return nil }
-    var index = lostHint
-    while index < count, !self[index].marks.contains(.lost) { index += 1 }
-    guard index < count else { return nil }
-    let from = start(of: index) - start
-    var to = self[index].end - start
-    // Small segments leave together in one.
-    while index + 1 < count, self[index + 1].marks.contains(.lost),
-      self[index + 1].end - start - from <= limit
-    {
-      index += 1
-      to = self[index].end - start
+    var found: Range<Int>?
+    for index in lostHint..<count {
+      let isLost = self[index].marks.contains(.lost)
+      let end = self[index].end - start
+      guard let known = found else {
+        if isLost { found = start(of: index) - start..<end }
+        continue
+      }
+      // Small segments leave together in one.
+      guard isLost, end - known.lowerBound <= limit else { break }
+      found = known.lowerBound..<end
     }
-    return from..<min(to, from + limit)
+    return found.map { $0.lowerBound..<min($0.upperBound, $0.lowerBound + limit) }
   }
 
   /// Remembers how far there is nothing lost, after the first loss has been sent again.

@@ -186,6 +186,73 @@ import Testing
   }
 
   @Test(.requirement("4821-2"))
+  func noProbeIsLargerThanWhatThePeerTakes() {
+    var tcp = TCPConfiguration()
+    tcp.pathProbing = .always
+    let talk = Conversation(tcp: tcp)
+    talk.establish(options: .synchronize(mss: 1200, sackPermitted: true))
+    talk.write(20_000)
+    #expect(isProbe(talk.expect(".", seq: 1, length: 1200), of: 1240))
+    // Where it takes no more than is sent already, there is nothing to look for.
+    let small = Conversation(tcp: tcp)
+    small.establish(options: .synchronize(mss: 900, sackPermitted: true))
+    small.write(20_000)
+    for segment in small.takeSent() { #expect(segment.purpose == .data) }
+    #expect(small.status?.segmentSize == 900)
+  }
+
+  /// RFC 4821 §7.8: a timeout within a window after the size was raised takes the raise back.
+  @Test(.requirement("4821-4"))
+  func aTimeoutRightAfterALargerSizeWasTakenGivesItUp() throws {
+    let talk = talk()
+    talk.write(60_000)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1461)
+    #expect(talk.status?.segmentSize == 1460)
+    // Nothing more is heard.
+    talk.takeSent()
+    talk.advance(.seconds(2))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+    #expect(talk.status?.segmentSize == 984)
+    for segment in talk.takeSent() where talk.sequence(of: segment) == 1461 {
+      #expect(segment.payload.count <= 1460)
+    }
+  }
+
+  /// RFC 4821 §7.6.2: the probe was the first to be missing.
+  @Test(.requirement("4821-3"))
+  func aProbeThatTimesOutFirstIsLostAndTheNextWaits() throws {
+    let talk = talk()
+    talk.write(60_000)
+    #expect(isProbe(talk.takeSent().first, of: 1500))
+    talk.advance(.seconds(2))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+    #expect(talk.status?.statistics.pathProbesLost == 1)
+    #expect(talk.status?.segmentSize == 984)
+    // All of it is repaired, and for five windows of round trips no other leaves.
+    talk.takeSent()
+    talk.receive(".", seq: 1, ack: 9333)
+    for round in 0..<5 {
+      talk.advance(.milliseconds(20))
+      let sent = talk.takeSent()
+      #expect(sent.allSatisfy { $0.payload.count <= 984 }, "\(round)")
+      let next = sent.map { talk.sequence(of: $0) + $0.payload.count }.max() ?? 9333
+      talk.receive(".", seq: 1, ack: next)
+    }
+  }
+
+  @Test(.requirement("8899-1", "1191-2"))
+  func aMessageAboutOrdinaryTextLowersWhatIsSentAtOnce() throws {
+    let talk = talk()
+    talk.write(60_000)
+    let ordinary = try #require(talk.takeSent().last)
+    talk.receiveError(type: 3, code: 4, rest: 900, about: ordinary)
+    #expect(talk.status?.segmentSize == 860)
+    #expect(talk.takeSent().allSatisfy { $0.payload.count <= 860 })
+  }
+
+  @Test(.requirement("4821-2"))
   func aPeerThatCannotTellWhatItHoldsIsNotProbed() {
     let talk = talk(sack: false)
     talk.write(20_000)

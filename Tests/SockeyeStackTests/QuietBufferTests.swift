@@ -1,6 +1,9 @@
 // Shows that buffers are kept while a connection is busy and given back once it is quiet.
 
+import SockeyeBytes
 import SockeyeStack
+import SockeyeTestSupport
+import SockeyeWire
 import Testing
 
 @Suite struct QuietBufferTests {
@@ -58,5 +61,57 @@ import Testing
     try peer.hear(host.segment())
     host.wait(.seconds(60))
     #expect(try host.read(id) == "hello")
+  }
+
+  /// What is remembered of each segment that was outstanding, too.
+  @Test func whatASenderRememberedIsGivenBack() {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(mss: 1000, sackPermitted: true))
+    let idle = talk.stack.memoryUsed
+    talk.write(10_000)
+    talk.receive(".", seq: 1, ack: 10_001)
+    talk.advance(.seconds(3))
+    #expect(talk.status?.outstanding == 0)
+    #expect(talk.stack.memoryUsed == idle)
+  }
+
+  @Test func whoeverStopsReadingGivesTheReceiveBufferBack() {
+    let talk = Conversation()
+    talk.establish()
+    let idle = talk.stack.memoryUsed
+    talk.receive("P.", seq: 1, ack: 1, length: 1000)
+    #expect(talk.read().count == 1000)
+    #expect(talk.stack.memoryUsed > idle)
+    talk.close()
+    talk.expectState(.finWait1)
+    #expect(talk.stack.memoryUsed == idle)
+  }
+
+  @Test func whoeverReadsAllUpToTheEndGivesTheReceiveBufferBack() {
+    let talk = Conversation()
+    talk.establish()
+    let idle = talk.stack.memoryUsed
+    talk.receive("FP.", seq: 1, ack: 1, length: 1000)
+    #expect(talk.stack.memoryUsed > idle)
+    #expect(talk.read().count == 1000)
+    #expect(talk.stack.memoryUsed == idle)
+  }
+
+  /// A peer that tells of no segments has none remembered for it.
+  @Test func withoutSelectiveAcknowledgmentsNothingIsRemembered() {
+    for (sack, isMore) in [(false, false), (true, true)] {
+      let talk = Conversation()
+      talk.establish(options: .synchronize(mss: 1000, sackPermitted: sack))
+      talk.write(5_000)
+      let written = talk.stack.memoryUsed
+      talk.expect(".", seq: 1, length: 1000)
+      talk.advance(.seconds(1))
+      let bare = Conversation()
+      bare.establish(options: .synchronize(mss: 1000))
+      bare.linkOpen = false
+      bare.write(5_000)
+      #expect((written > bare.stack.memoryUsed) == isMore)
+      #expect((talk.stack.memoryUsed > bare.stack.memoryUsed) == isMore)
+    }
   }
 }

@@ -1,8 +1,10 @@
 // Shows TIME-WAIT as the host keeps it: a small record, bounded in number, that a new connection may take over
 // (RFC 9293 §3.6.1; RFC 6191; RFC 1122 §4.2.2.13; RFC 1337).
 
+import SockeyeBytes
 import SockeyeStack
 import SockeyeTestSupport
+import SockeyeWire
 import Testing
 
 @Suite struct TimeWaitTests {
@@ -201,5 +203,17 @@ import Testing
     #expect(throws: SocketError.noSuchConnection) { try host.stack.status(of: id) }
     #expect(host.events().isEmpty)
     #expect(host.stack.memoryUsed == 0)
+  }
+
+  /// RFC 7323 §3.2: once they are agreed on, timestamps are on each segment, and the echo is the latest.
+  @Test func whatAnswersInTimeWaitHasTimestamps() {
+    let (talk, numbers) = Conversation.standing(
+      in: Situation(.timeWait), options: .synchronize(timestamp: 5_000))
+    let echo = talk.peerTimestamp?.echo ?? 0
+    talk.advance(.seconds(1))
+    talk.peerTimestamp = TimestampOption(value: 6_000, echo: echo)
+    talk.receive("F.", seq: 1, ack: 2)
+    let answer = talk.expect(".", seq: numbers.sendNext, ack: numbers.receiveNext)
+    #expect(answer?.header.options.timestamps == TimestampOption(value: echo + 1_000, echo: 6_000))
   }
 }

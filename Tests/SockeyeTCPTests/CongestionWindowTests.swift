@@ -232,6 +232,20 @@ import Testing
     #expect(clock.threshold == threshold)
   }
 
+  /// The window that a loss has cut is told in segments of another size.
+  @Test(.requirement("9438-8"), arguments: both)
+  func aLossBeforeTheSegmentSizeChangedIsNotTakenBack(_ algorithm: CongestionControlAlgorithm) {
+    for size in [500, 2_000] {
+      var clock = AckClock(algorithm)
+      clock.lose(at: 40_000)
+      clock.control.lossDetected(flight: clock.window, at: clock.now)
+      clock.control.segmentSizeChanged(to: size)
+      let (window, threshold) = (clock.window, clock.threshold)
+      clock.control.spuriousLoss(at: clock.now)
+      #expect(clock.window == window && clock.threshold == threshold)
+    }
+  }
+
   @Test(arguments: both)
   func aMarkIsNeverTakenBack(_ algorithm: CongestionControlAlgorithm) {
     var clock = AckClock(algorithm)
@@ -276,5 +290,35 @@ import Testing
     #expect(
       clock.control.pacingRate(smoothedRoundTrip: .milliseconds(100)) == clock.window * 12)
     #expect(clock.control.pacingRate(smoothedRoundTrip: .zero) ?? 0 > 0)
+  }
+
+  /// RFC 7661 §4.1: pipeACK is the largest round of a sampling period, which lasts a second where round trips are short.
+  @Test(.requirement("7661-2"))
+  func whatThePathCarriedIsTheLargestRoundOfASecond() {
+    var validation = CongestionWindowValidation()
+    var now = Instant.zero + .seconds(100)
+    func round(_ octets: Int) {
+      now += .milliseconds(100)
+      validation.observe(
+        AcknowledgmentSample(
+          newlyAcknowledged: octets, flightBefore: octets, flight: 0, roundTrip: .milliseconds(100),
+          smoothedRoundTrip: .milliseconds(100), acknowledgment: .init(0), next: .init(0)),
+        roundEnded: true, window: 100_000, at: now)
+    }
+    #expect(validation.pipe == nil)
+    round(20_000)
+    for _ in 0..<9 {
+      round(5_000)
+      #expect(validation.pipe == 20_000)
+    }
+    for _ in 0..<5 { round(5_000) }
+    #expect(validation.pipe == 5_000)
+    // A pause as long is no round.
+    round(30_000)
+    now += .seconds(2)
+    round(4_000)
+    #expect(validation.pipe == 4_000)
+    round(3_000)
+    #expect(validation.pipe == 4_000)
   }
 }

@@ -77,6 +77,17 @@ import Testing
     talk.expect("P.", seq: 1, length: 40, after: .milliseconds(200))
   }
 
+  @Test func aCorkOverTextOfBeforeTheHandshakeGivesWayToo() throws {
+    let talk = Conversation()
+    talk.connect()
+    talk.expect("S", seq: 0)
+    try talk.stack.setCork(true, of: #require(talk.connection), at: talk.now)
+    talk.write(100)
+    talk.receive("S.", seq: 0, ack: 1, options: .synchronize())
+    talk.expect(".", seq: 1, ack: 1, length: 0)
+    talk.expect("P.", seq: 1, ack: 1, length: 100, after: .milliseconds(200))
+  }
+
   @Test func aCorkDoesNotHoldTheEndBack() throws {
     let talk = selective()
     try talk.stack.setCork(true, of: #require(talk.connection), at: talk.now)

@@ -103,6 +103,37 @@ import Testing
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) > 12_001 })
   }
 
+  /// RFC 9293 §3.8.6: the window has shrunk, and what is sent again keeps to it.
+  @Test(.requirement("SHLD-16", "6582-2"))
+  func copiesAfterATimeoutKeepToAWindowThatHasShrunk() {
+    var tcp = TCPConfiguration()
+    tcp.congestionControl = .newReno
+    let talk = Conversation(tcp: tcp)
+    talk.establish(options: .synchronize(mss: 1000), win: 10_000)
+    talk.write(10_000)
+    talk.takeSent()
+    talk.expect(".", seq: 1, length: 1000, within: .seconds(1))
+    talk.receive(".", seq: 1, ack: 1001, win: 1500)
+    talk.expect(".", seq: 1001, length: 1000)
+    talk.expectNothing()
+    talk.receive(".", seq: 1, ack: 2001, win: 2000)
+    talk.expect(".", seq: 2001, length: 1000)
+    talk.expect(".", seq: 3001, length: 1000)
+    talk.expectNothing()
+  }
+
+  /// What duplicates told before the timer ran out is not believed any more.
+  @Test func aTimeoutForgetsTheDuplicatesBeforeIt() throws {
+    let talk = talk()
+    duplicates(talk, 2)
+    let id = try #require(talk.connection)
+    #expect(try talk.stack.transmissionStatus(of: id).heldSegments == 2)
+    talk.takeSent()
+    talk.expect(".", seq: 1, length: 1000, within: .seconds(1))
+    #expect(try talk.stack.transmissionStatus(of: id).heldSegments == 0)
+    #expect(try talk.stack.transmissionStatus(of: id).phase == .loss)
+  }
+
   @Test(.requirement("6582-2"))
   func duplicatesAfterATimeoutStartNoRecovery() {
     let talk = talk(written: 30_000)

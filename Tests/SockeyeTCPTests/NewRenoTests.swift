@@ -44,4 +44,40 @@ import Testing
     #expect(path.delivered - before > 25_000_000 / 100 * 98)
     #expect(path.lost - lost < 20_000)
   }
+
+  /// What was counted towards the next segment was counted in another window.
+  @Test(.requirement("5681-5"))
+  func aReductionBeginsTheCountOfAcknowledgedOctetsAnew() {
+    let reductions: [(inout AckClock) -> Void] = [
+      { $0.control.lossDetected(flight: 20_000, at: $0.now) },
+      { $0.control.congestionExperienced(flight: 20_000, at: $0.now) },
+      { $0.control.segmentSizeChanged(to: 500) },
+    ]
+    for reduce in reductions {
+      var clock = AckClock(.newReno)
+      clock.lose(at: 40_000)
+      for _ in 0..<19 { clock.acknowledge() }
+      #expect(clock.window == 20_000)
+      reduce(&clock)
+      let window = clock.window
+      #expect(window == 10_000)
+      for _ in 0..<9 { clock.acknowledge() }
+      #expect(clock.window == window)
+      clock.acknowledge()
+      #expect(clock.window > window)
+    }
+  }
+
+  @Test(.requirement("5681-5", "5681-6"))
+  func aTimeoutBeginsTheCountOfAcknowledgedOctetsAnew() {
+    var clock = AckClock(.newReno)
+    clock.lose(at: 40_000)
+    for _ in 0..<19 { clock.acknowledge() }
+    clock.control.timedOut(flight: 20_000, again: false, at: clock.now)
+    while clock.window < 10_000 { clock.acknowledge(flight: 10_000) }
+    for _ in 0..<9 { clock.acknowledge() }
+    #expect(clock.window == 10_000)
+    clock.acknowledge()
+    #expect(clock.window == 11_000)
+  }
 }

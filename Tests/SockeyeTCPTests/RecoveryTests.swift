@@ -196,6 +196,22 @@ import Testing
     #expect(talk.status?.statistics.segmentsRetransmitted == 2)
   }
 
+  /// RFC 9293 §3.8.6: the window has shrunk, and what is sent again keeps to it.
+  @Test(.requirement("SHLD-16"))
+  func copiesKeepToAWindowThatHasShrunk() {
+    let talk = talk(10_000)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    // 23 units of 64 octets hold the first of the two that are lost.
+    talk.peerWindow = 23
+    acknowledge(talk, 1, holding: 2001..<9001)
+    expectCopy(talk, 1..<1001, .overdue)
+    talk.expectNothing()
+    talk.peerWindow = 100
+    acknowledge(talk, 1, holding: 2001..<9001)
+    expectCopy(talk, 1001..<2001, .overdue)
+  }
+
   // MARK: Tail-loss probes
 
   @Test(.requirement("8985-9", "8985-10"))

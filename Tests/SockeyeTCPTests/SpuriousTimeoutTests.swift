@@ -179,6 +179,10 @@ import Testing
     expectUndone(talk)
     // The path is slower than was thought.
     #expect((talk.status?.smoothedRoundTrip ?? .zero) > (before ?? .zero))
+    // The copy arrives as well, which shows the same once more and changes nothing.
+    let window = talk.status?.congestionWindow
+    acknowledge(talk, 2001, holding: 1..<1001, 3001..<4001)
+    #expect(talk.status?.statistics.spuriousRecoveries == 1 && talk.status?.congestionWindow == window)
   }
 
   /// With a pace, too, two new segments leave and no copy.

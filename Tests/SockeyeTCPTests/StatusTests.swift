@@ -238,4 +238,27 @@ import Testing
     talk.receive(".", seq: 1, ack: 1, win: 40_000, options: sack(talk, 3_001..<4_001))
     #expect(talk.status?.statistics.duplicateAcknowledgments == 2)
   }
+
+  // MARK: Rates and timers
+
+  @Test(arguments: [(0, 0), (-1, 0), (1_000_000, 1_000_000_000), (2_000_000_000, 500_000)] as [(Int64, Int)])
+  func aRateNeedsAnInterval(nanoseconds: Int64, rate: Int) {
+    let sample = DeliveryRateSample(
+      delivered: 1_000_000, interval: Interval(nanoseconds: nanoseconds), isApplicationLimited: false,
+      priorDelivered: 0, flightWhenSent: 0, lost: 0)
+    #expect(sample.bytesPerSecond == rate)
+  }
+
+  @Test func anEndedConnectionRepairsNothing() throws {
+    let talk = talk()
+    talk.write(8_000)
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 2_001..<6_001))
+    let id = try #require(talk.connection)
+    #expect(try talk.stack.transmissionStatus(of: id).phase == .recovery)
+    talk.receive("R.", seq: 1, ack: 1)
+    let status = try talk.stack.transmissionStatus(of: id)
+    #expect(status.phase == .open && status.outstandingSegments == 0)
+    #expect(talk.status?.recoveryPhase == .open)
+  }
 }

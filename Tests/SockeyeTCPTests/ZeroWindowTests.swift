@@ -8,6 +8,26 @@ import SockeyeWire
 import Testing
 
 @Suite(.pastZero, .requirement("A-28")) struct ZeroWindowTests {
+  /// What was written before there was a connection waits for the window like any other text.
+  @Test(.requirement("MUST-36"), arguments: [Conversation.Role.active, .passive])
+  func aWindowThatTheHandshakeLeavesClosedIsProbed(_ role: Conversation.Role) {
+    let talk = Conversation()
+    switch role {
+    case .active:
+      talk.connect()
+      talk.expect("S", seq: 0)
+      talk.write(100)
+      talk.receive("S.", seq: 0, ack: 1, win: 0, options: .synchronize())
+      talk.expect(".", seq: 1, ack: 1)
+    case .passive:
+      talk.establish(win: 0)
+      talk.write(100)
+    }
+    talk.expect(".", seq: 1, ack: 1, length: 1, after: .seconds(1))
+    talk.receive(".", seq: 1, ack: 2, win: 1000)
+    talk.expect("P.", seq: 2, length: 99)
+  }
+
   @Test(.requirement("MUST-36"), arguments: [IPVersion.v4, .v6])
   func aClosedWindowIsProbed(_ version: IPVersion) {
     let talk = Conversation(version)
