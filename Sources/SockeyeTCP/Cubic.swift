@@ -14,7 +14,7 @@ struct Cubic: CongestionControlling, Equatable {
   private var stage: Stage?
   private var saved: Saved?
 
-  /// What a loss changes (RFC 9438 §4.9.2).
+  /// What a loss changes (RFC 9438 §4.9.2); of use as long as the window itself can be taken back.
   private struct Saved: Sendable, Equatable {
     var maximum: Int
     var prior: Int
@@ -81,13 +81,11 @@ struct Cubic: CongestionControlling, Equatable {
     maximum = saved.maximum
     prior = saved.prior
     stage = saved.stage
-    self.saved = nil
   }
 
   mutating func segmentSizeChanged(_ window: CongestionWindow) {
     // The curve is one of segments: a new one from here.
     stage = nil
-    saved = nil
   }
 }
 

@@ -151,7 +151,6 @@ struct TransmissionLog: ~Copyable {
     }
     self[index].rawEnd = middle.rawValue
     if self[index].marks.contains(.sacked) { sackedSegments += 1 }
-    if lostHint > index { lostHint += 1 }
     return true
   }
 

@@ -183,6 +183,17 @@ import Testing
     #expect(talk.stack.statistics.icmp.errorsAccepted == 1)
     #expect(talk.status?.segmentSize == 984, "a message raises nothing")
     #expect(talk.stack.pathMTU(to: talk.peerAddress) == 1400)
+    // The next probe is of what the message said.
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 9333)
+    for _ in 0..<4 {
+      talk.advance(.milliseconds(100))
+      guard let last = talk.takeSent().last else { break }
+      talk.receive(".", seq: 1, ack: talk.sequence(of: last) + last.payload.count)
+      if talk.status?.segmentSize != 984 { break }
+    }
+    #expect(talk.status?.segmentSize == 1360)
   }
 
   @Test(.requirement("4821-2"))

@@ -289,6 +289,24 @@ import Testing
     #expect(talk.status?.statistics.duplicatesReported == 1)
   }
 
+  /// Once what a probe brought is acknowledged there may be another.
+  @Test(.requirement("8985-9", "8985-10"))
+  func theNextFlightHasAProbeOfItsOwn() {
+    let talk = talk(11_000)
+    talk.takeSent()
+    let probe = talk.expect("P.", seq: 10_001, length: 1000, after: .milliseconds(200))
+    #expect(probe?.purpose == .tailLossProbe)
+    talk.advance(.milliseconds(50))
+    acknowledge(talk, 11_001)
+    talk.write(2000)
+    talk.takeSent()
+    let smoothed = talk.status?.smoothedRoundTrip ?? .zero
+    let second = talk.expect("P.", seq: 12_001, length: 1000, within: .seconds(3))
+    #expect(second.map { talk.now - $0.at == .zero } == true && smoothed > .zero)
+    if case .retransmission(_, _, .tailLossProbe) = second?.purpose { return }
+    Issue.record("sent as \(String(describing: second?.purpose))")
+  }
+
   // MARK: Rate reduction
 
   @Test(.requirement("9937-3", "9937-9", "6675-7", "9937-1", "9937-2", "9937-5", "9937-8"))
@@ -347,6 +365,25 @@ import Testing
     #expect(talk.status?.statistics.spuriousRecoveries == 1)
     #expect((talk.status?.congestionWindow ?? 0) >= 10_000)
     #expect((talk.status?.slowStartThreshold ?? 0) > 5000)
+  }
+
+  /// RFC 3522 §3.2: only the first ACK that covers the first copy tells which of the two it answers.
+  @Test(.requirement("2883-3"))
+  func aLaterAcknowledgmentWithAnOldEchoUndoesNothing() {
+    let talk = talk(10_000, timestamps: true)
+    let original = talk.takeSent()
+    talk.advance(.milliseconds(100))
+    acknowledge(talk, 1, holding: 1001..<4001)
+    let copy = talk.takeSent().first { talk.sequence(of: $0) == 1 }
+    #expect(copy != nil)
+    talk.advance(.milliseconds(100))
+    talk.peerTimestamp = TimestampOption(value: 5300, echo: copy?.header.options.timestamps?.value ?? 0)
+    acknowledge(talk, 4001)
+    #expect(talk.status?.statistics.spuriousRecoveries == 0)
+    talk.peerTimestamp = TimestampOption(value: 5301, echo: original[5].header.options.timestamps?.value ?? 0)
+    acknowledge(talk, 7001)
+    #expect(talk.status?.statistics.spuriousRecoveries == 0)
+    #expect(talk.status?.recoveryPhase == .recovery)
   }
 
   /// Copies whose ACKs are lost answer nothing: their time is no round trip.

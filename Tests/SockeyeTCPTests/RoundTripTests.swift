@@ -96,5 +96,9 @@ import Testing
     #expect(estimator.minimum == .milliseconds(70))
     estimator.noteMinimum(.milliseconds(30), at: now)
     #expect(estimator.minimum == .milliseconds(30))
+    // What was seen before the last change counts no more.
+    now = now + .seconds(301)
+    estimator.noteMinimum(.milliseconds(60), at: now)
+    #expect(estimator.minimum == .milliseconds(60))
   }
 }
