@@ -17,13 +17,27 @@ extension Session {
     let socket = try monitor.locked { () throws(SystemCallError) in try self.socket(descriptor) }
     let waits = !socket.isNonBlocking && !flags.contains(.dontWait)
     let time = socket.options.sendTimeout
-    if !flags.isDisjoint(with: [.fastOpen]) { throw SystemCallError(EOPNOTSUPP) }
     if socket.kind == .datagram {
+      if flags.contains(.fastOpen) { throw SystemCallError(EOPNOTSUPP) }
       return try answer { () throws(SystemCallError) in try unsafe send(socket, bytes, to: remote) }
     }
     var written = 0
+    var isOpening = false
     do throws(SystemCallError) {
       try answer(waits: waits, timeout: time, otherwise: EAGAIN) { () throws(SystemCallError) -> Void? in
+        if !isOpening, try opensByWriting(socket, flags) {
+          isOpening = true
+          written = try unsafe open(socket, bytes, to: remote, waits: waits)
+          if waits { return nil }
+          if written == 0 { throw SystemCallError(EINPROGRESS) }
+          return ()
+        }
+        if isOpening, try connectionMade(descriptor) == nil { return nil }
+        if isOpening { textFollowsHandshake(socket, bytes.count) }
+        if flags.contains(.fastOpen), socket.isConnecting, !socket.isConnected, !waits {
+          throw SystemCallError(EALREADY)
+        }
+        isOpening = false
         hold(socket, flags.contains(.more))
         while unsafe written < bytes.count || bytes.isEmpty {
           let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
@@ -34,6 +48,7 @@ extension Session {
         return ()
       }
     } catch {
+      if isOpening { throw error }
       // What was taken is told; the error is told by the next call.
       if written > 0, error.number == EAGAIN { return written }
       if written > 0 {
@@ -110,7 +125,11 @@ private func put(
       let family = try session.monitor.locked { () throws(SystemCallError) in
         try session.socket(descriptor).family
       }
-      remote = try unsafe SocketAddress.read(addressBytes(address, length), family: family)
+      let bytes = try unsafe addressBytes(address, length)
+      if flags & MessageFlags.fastOpen.rawValue != 0, unsafe SocketAddress.isNone(bytes) {
+        throw SystemCallError(EOPNOTSUPP)
+      }
+      remote = try unsafe SocketAddress.read(bytes, family: family)
     }
     return try unsafe session.writeAll(descriptor, buffer, MessageFlags(rawValue: flags), to: remote)
   }

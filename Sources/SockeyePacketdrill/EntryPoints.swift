@@ -149,6 +149,9 @@ public func connectEntry(
       if hasBegun { return try session.connectionMade(descriptor) }
       hasBegun = true
       let bytes = try unsafe addressBytes(address, length)
+      if unsafe SocketAddress.isNone(bytes), try session.socket(descriptor).kind == .stream {
+        return try session.disconnect(descriptor)
+      }
       let family = try session.socket(descriptor).family
       return try session.connect(descriptor, to: unsafe SocketAddress.read(bytes, family: family))
     }

@@ -13,8 +13,8 @@ extension Session {
     guard let id = socket.connection, let status = try? stack.status(of: id),
       let sender = try? stack.transmissionStatus(of: id)
     else {
-      information.state = UInt8(
-        socket.listener == nil ? TCPState.closed.linuxNumber : TCPState.listen.linuxNumber)
+      let state: TCPState = socket.listener != nil ? .listen : socket.laterPeer != nil ? .synSent : .closed
+      information.state = state.linuxNumber
       information.rto = 1_000_000
       information.snd_mss = 536
       return information
@@ -23,6 +23,7 @@ extension Session {
     fillSender(&information, status, sender)
     fillTimes(&information, status, sender)
     fillCounts(&information, status)
+    information.delivered = UInt32(clamping: socket.departures.delivered(status, sender))
     return information
   }
 
@@ -40,6 +41,7 @@ extension Session {
     if status.usesWindowScaling { options |= 4 }
     if status.usesCongestionNotification { options |= 8 }
     if status.statistics.marksReceived > 0 { options |= 16 }
+    if status.fastOpen == .taken { options |= 32 }
     information.options = options
     information.window_scales =
       status.usesWindowScaling ? UInt8(status.sendWindowShift & 15 | status.receiveWindowShift << 4) : 0
@@ -68,7 +70,8 @@ extension Session {
     information.notsent_bytes = UInt32(clamping: status.unsent)
     information.snd_wnd = UInt32(clamping: status.sendWindow)
     information.rcv_wnd = UInt32(clamping: status.receiveWindow)
-    information.rate_flags = status.deliveryIsApplicationLimited ? 1 : 0
+    information.rate_flags =
+      (status.deliveryIsApplicationLimited ? 1 : 0) | status.fastOpen.linuxFailure << 1
     information.rcv_space = UInt32(clamping: status.receiveWindow)
     information.rcv_ssthresh = UInt32(clamping: status.receiveWindow)
     information.delivery_rate = UInt64(status.deliveryRate ?? 0)
@@ -131,6 +134,18 @@ extension TCPState {
     case .lastAck: 9
     case .listen: 10
     case .closing: 11
+    }
+  }
+}
+
+extension FastOpenOutcome {
+  /// The number that Linux has for why text on a SYN of ours came to nothing; zero: it did not.
+  var linuxFailure: UInt8 {
+    switch self {
+    case .notTried, .taken: 0
+    case .noCookie: 1
+    case .notTaken: 2
+    case .repeated: 3
     }
   }
 }

@@ -81,7 +81,7 @@ extension Session {
     let socket = try socket(descriptor)
     guard socket.kind == .stream else { throw SystemCallError(EOPNOTSUPP) }
     if socket.listener != nil { return }
-    guard case .fresh = socket.role else { throw SystemCallError(EINVAL) }
+    guard socket.isFresh else { throw SystemCallError(EINVAL) }
     let any = IPAddress.unspecified(socket.family == .v4 ? .v4 : .v6)
     let local = socket.local ?? Endpoint(address: any, port: freePort())
     // A socket of IPv6 that is bound to no address takes IPv4 too, unless it was told otherwise.
@@ -97,6 +97,8 @@ extension Session {
       }
       socket.role = .listening(listener)
       socket.local = local
+      socket.backlog = max(0, Int(backlog))
+      fastOpenChanged(socket, listener)
     } catch { throw SystemCallError(error) }
   }
 
@@ -158,16 +160,29 @@ extension Session {
       throw SystemCallError(socket.ended == nil ? EISCONN : ECONNABORTED)
     case .fresh: break
     }
-    try begin(socket, remote)
+    if socket.laterPeer != nil { throw SystemCallError(EISCONN) }
+    if socket.options.fastOpenConnect, fastOpenUse.contains(.client) {
+      return try connectLater(socket, remote) ? () : nil
+    }
+    var configuration = configuration(of: socket)
+    configuration.fastOpen = false
+    _ = try unsafe begin(socket, remote, configuration)
     return nil
   }
 
-  private func begin(_ socket: SocketFile, _ remote: Endpoint) throws(SystemCallError) {
-    let local = socket.local.flatMap { $0.address.isUnspecified ? nil : $0.address }
+  /// Begins a connection.
+  /// - Returns: how much of the text was taken.
+  func begin(
+    _ socket: SocketFile, _ remote: Endpoint, _ configuration: TCPConfiguration,
+    sending text: UnsafeRawBufferPointer? = nil
+  ) throws(SystemCallError) -> Int {
     do throws(SocketError) {
-      let id = try stack.connect(
-        to: remote, from: local, port: socket.local?.port ?? 0, configuration: configuration(of: socket),
-        at: clock.now)
+      let nothing = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+      // The program's buffer lives as long as its call.
+      let span = unsafe RawSpan(_unsafeBytes: text ?? nothing)
+      let (id, taken) = try stack.connect(
+        to: remote, from: socket.boundAddress, port: socket.local?.port ?? 0, configuration: configuration,
+        sending: span, at: clock.now)
       socket.role = .connection(id)
       socket.isConnecting = true
       socket.local = try stack.endpoints(of: id).local
@@ -176,7 +191,20 @@ extension Session {
       if let service = socket.options.trafficClass {
         try stack.setDifferentiatedServices(service >> 2, of: id)
       }
+      return taken
     } catch { throw SystemCallError(error) }
+  }
+
+  /// `connect` to no address at all: the connection is reset, and the socket can be used again.
+  func disconnect(_ descriptor: Int32) throws(SystemCallError) {
+    let socket = try socket(descriptor)
+    socket.laterPeer = nil
+    guard let id = socket.connection else { return }
+    sockets[id] = nil
+    try? stack.abort(id, at: clock.now)
+    try? stack.close(id, at: clock.now)
+    socket.role = .fresh
+    socket.forgetConnection()
   }
 
   /// What has become of the attempt to connect; nil while it goes on.

@@ -27,6 +27,8 @@ enum TCPOption {
   static let unsentLowWater: Int32 = 25
   static let congestionInformation: Int32 = 26
   static let fastOpenConnect: Int32 = 30
+  static let fastOpenKey: Int32 = 33
+  static let fastOpenNoCookie: Int32 = 34
   static let queue: Int32 = 36
   static let tcp = Int32(IPPROTO_TCP)
 }
@@ -42,6 +44,9 @@ extension Session {
     if level == TCPOption.tcp, name == TCPOption.congestion {
       return try setCongestionControl(
         socket, unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+    }
+    if level == TCPOption.tcp, name == TCPOption.fastOpenKey {
+      return try unsafe setFastOpenKeys(socket, bytes)
     }
     if level == SOL_SOCKET, name == SO_LINGER { return try unsafe setLinger(socket, bytes) }
     if level == SOL_SOCKET, name == SO_RCVTIMEO || name == SO_SNDTIMEO {
@@ -143,6 +148,9 @@ extension Session {
     case TCPOption.synchronizeCount:
       try check(1...127)
       socket.options.synchronizeRetries = Int(value)
+      if let id = socket.connection {
+        try? stack.setConnectTimeout(configuration(of: socket).connectTimeout, of: id, at: clock.now)
+      }
     case TCPOption.linger2:
       socket.options.orphanTimeout = value < 0 ? .zero : value == 0 ? nil : .seconds(Int(value))
       if let id = socket.connection {
@@ -162,6 +170,8 @@ extension Session {
     case TCPOption.unsentLowWater:
       socket.options.unsentLowWater = value == 0 ? nil : Int(UInt32(bitPattern: value))
     case TCPOption.queue: socket.options.tellsQueue = value != 0
+    case TCPOption.fastOpen, TCPOption.fastOpenConnect, TCPOption.fastOpenNoCookie:
+      try setFastOpenOption(socket, name, value)
     case TCPOption.timestamp: socket.options.notes[.init(level: TCPOption.tcp, name: name)] = value
     default: throw SystemCallError(ENOPROTOOPT)
     }
@@ -227,6 +237,7 @@ extension Session {
       let time = name == SO_RCVTIMEO ? socket.options.receiveTimeout : socket.options.sendTimeout
       let micros = Int((time?.nanoseconds ?? 0) / 1_000)
       return bytes(of: timeval(tv_sec: micros / 1_000_000, tv_usec: micros % 1_000_000))
+    case (TCPOption.tcp, TCPOption.fastOpenKey): return fastOpenKeyOctets(of: socket)
     // Nothing that an algorithm tells of itself beside what TCP_INFO has.
     case (TCPOption.tcp, TCPOption.congestionInformation): return []
     case (SOL_SOCKET, SO_MEMINFO): return memoryInformation(of: socket)
@@ -306,6 +317,9 @@ extension Session {
       return Int32(clamping: (options.userTimeout?.nanoseconds ?? 0) / 1_000_000)
     case TCPOption.unsentLowWater: return Int32(bitPattern: UInt32(clamping: options.unsentLowWater ?? 0))
     case TCPOption.queue: return options.tellsQueue ? 1 : 0
+    case TCPOption.fastOpen: return Int32(clamping: options.fastOpenLimit)
+    case TCPOption.fastOpenConnect: return options.fastOpenConnect ? 1 : 0
+    case TCPOption.fastOpenNoCookie: return options.fastOpenWithoutCookie ? 1 : 0
     case TCPOption.timestamp: return options.notes[.init(level: TCPOption.tcp, name: name), default: 0]
     default: throw SystemCallError(ENOPROTOOPT)
     }

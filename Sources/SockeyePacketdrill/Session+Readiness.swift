@@ -46,7 +46,11 @@ extension Session {
     if socket.pendingError != 0 { result.insert(.error) }
     switch socket.role {
     case .fresh:
-      if socket.kind == .stream { result.formUnion([.output, .normalOutput, .hangUp]) }
+      if socket.kind == .stream, socket.laterPeer != nil {
+        result.formUnion([.output, .normalOutput])
+      } else if socket.kind == .stream {
+        result.formUnion([.output, .normalOutput, .hangUp])
+      }
       if socket.kind == .datagram { result.formUnion([.output, .normalOutput]) }
     case .listening(let id):
       if ((try? stack.waitingCount(of: id)) ?? 0) > 0 { result.formUnion([.input, .normalInput]) }

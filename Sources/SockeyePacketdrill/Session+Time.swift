@@ -77,7 +77,10 @@ extension Session {
   /// What a call has changed is taken note of, and the time stands still until the thread of a blocking call has asked.
   private func callEnds() {
     let thread = Monitor.currentThread
-    if thread != mainThread { owingThreads.insert(thread) }
+    if thread != mainThread {
+      owingThreads.insert(thread)
+      hasAnswered = true
+    }
     settle()
   }
 
@@ -112,9 +115,21 @@ extension Session {
   /// Lets time pass.
   func sleep(for interval: Interval) {
     monitor.locked {
+      giveWay()
       let end = clock.now + interval
       repeat { pass(until: min(nextDue ?? end, end)) } while clock.now < end
     }
+  }
+
+  /// A thread whose call was answered goes on to tell the script's so, which must be out of its way meanwhile; in real time
+  /// it is while it sleeps.
+  private func giveWay() {
+    waitForOwing()
+    guard hasAnswered else { return }
+    hasAnswered = false
+    guard clock.kind == .virtual else { return }
+    let end = Monitor.monotonic + 1_000_000
+    while Monitor.monotonic < end { _ = monitor.wait(untilMonotonic: end) }
   }
 
   /// Waits for an instant, or moves there, and lets happen what is due.

@@ -80,6 +80,8 @@ extension Session {
     _ socket: SocketFile, _ room: UnsafeMutableRawBufferPointer, least: Int, _ flags: MessageFlags
   ) throws(SystemCallError) -> Int? {
     guard let id = socket.connection else {
+      // Until something is written there is nothing to come.
+      if socket.laterPeer != nil { return nil }
       if let number = socket.takeError() { throw SystemCallError(number) }
       throw SystemCallError(ENOTCONN)
     }

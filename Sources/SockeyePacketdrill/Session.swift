@@ -30,6 +30,8 @@ final class Session: @unchecked Sendable {
   var blocked: [BlockedCall] = []
   /// Threads whose blocking call is done and that have not asked for the time since; it stands still for them.
   var owingThreads: Set<UInt> = []
+  /// Whether a blocking call was answered since the script last slept.
+  var hasAnswered = false
   /// Whether what happens now happens by itself.
   var isTimePassing = false
   /// The thread of the script.
@@ -50,6 +52,8 @@ final class Session: @unchecked Sendable {
     var configuration = StackConfiguration(keys: StackKeys(seed: 1))
     // A kernel remembers nothing of one script in the next, and answers all segments that scripts send.
     configuration.resetsPerSecond = 1_000_000
+    // Linux gives a server up for Fast Open only when it has gone wrong several times.
+    if !flags.usesEngineDefaults { configuration.fastOpenPause = .zero }
     var stack = Stack(configuration: configuration)
     do {
       link = try stack.addInterface(
@@ -94,6 +98,9 @@ final class Session: @unchecked Sendable {
       packets.append(SentPacket(at: now, bytes: Array(copying: frame.bytes), connection: metadata.connection))
     }
     guard packets.count > first else { return drainEvents() }
+    for packet in packets[first...] {
+      if let id = packet.connection { sockets[id]?.departures.note(packet.bytes) }
+    }
     if flags.pushesBursts { Bursts.push(&packets, from: first) { pieceLimit(of: $0.connection) } }
     if !isTimePassing {
       for index in first..<packets.count {
@@ -144,6 +151,8 @@ final class Session: @unchecked Sendable {
   private func ended(_ id: ConnectionID, _ reason: CloseReason) {
     guard let socket = sockets[id] else { return }
     let wasWaiting = socket.isConnecting
+    // Linux tells of a refusal only who has asked.
+    let reason: CloseReason = reason == .refused && !wasWaiting ? .reset : reason
     socket.ended = reason
     socket.isConnecting = false
     guard let number = reason.errorNumber, reason != .aborted else { return }
@@ -184,6 +193,11 @@ final class Session: @unchecked Sendable {
     if let algorithm = flags.congestionControl { result.congestionControl = algorithm }
     if let use = flags.congestionNotification { result.explicitCongestionNotification = use }
     result.maximumSegmentSize = flags.maximumSegmentSize
+    // Of listeners; a connection of ours has it when its call asks for it.
+    let fastOpen = fastOpenUse
+    result.fastOpen = fastOpen.contains(.server) && socket.connection == nil
+    result.fastOpenWithoutCookie =
+      fastOpen.contains(.serverWithoutCookie) || socket.options.fastOpenWithoutCookie
     socket.options.apply(to: &result, system: system, flags: flags)
     return result
   }

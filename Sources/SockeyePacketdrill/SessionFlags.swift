@@ -18,6 +18,9 @@ struct SessionFlags: Sendable, Equatable {
   var addresses: [IPAddress] = []
   /// Explicit congestion notification; nil: as the system's settings say, and accepted where they say nothing.
   var congestionNotification: ExplicitCongestionNotification?
+  /// Who may use Fast Open, and the keys of its cookies; nil: as the system's settings say.
+  var fastOpen: FastOpenUse?
+  var fastOpenKeys: FastOpenKeys?
   /// Whether the settings beneath /proc/sys/net/ipv4 are followed.
   var settings = SystemSettingsUse.automatic
   /// Whether the last segment of a burst is pushed, as the kernel's segmentation offload does, and not only the one that
@@ -75,6 +78,12 @@ struct SessionFlags: Sendable, Equatable {
     case ("congestion", _), ("cc", _):
       guard let algorithm = CongestionControlAlgorithm(linuxName: value) else { return false }
       congestionControl = algorithm
+    case ("fastopen", _):
+      guard let use = FastOpenUse(parsing: value) else { return false }
+      fastOpen = use
+    case ("fastopen_key", _):
+      guard let keys = FastOpenKeys(parsing: value) else { return false }
+      fastOpenKeys = keys
     case ("local", _), ("address", _):
       guard let address = IPAddress(parsing: value) else { return false }
       addresses.append(address)

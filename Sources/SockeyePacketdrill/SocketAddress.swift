@@ -47,6 +47,12 @@ enum SocketAddress {
     }
   }
 
+  /// Whether a program names no address at all: AF_UNSPEC.
+  static func isNone(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count >= MemoryLayout<sa_family_t>.size else { return false }
+    return unsafe Int32(bytes.loadUnaligned(as: sa_family_t.self)) == AF_UNSPEC
+  }
+
   /// Writes an endpoint as the socket's family has it, as much of it as there is room for.
   ///
   /// - Parameter length: the room; afterwards the whole address's size, octets.

@@ -43,6 +43,14 @@ final class SocketFile: OpenFile {
   var isHeld = false
   /// The last write came with MSG_MORE: what ends with it is not pushed.
   var moreFollows = false
+  /// Whom the first write is to connect to (TCP_FASTOPEN_CONNECT).
+  var laterPeer: Endpoint?
+  /// How much text may have left with the SYN, octets.
+  var openingRoom = 0
+  /// How many connections may wait at a listener, as `listen` was told.
+  var backlog = 0
+  /// What has left of text.
+  var departures = Departures()
   /// A datagram waits to be received.
   var datagramWaits = false
 
@@ -63,9 +71,29 @@ final class SocketFile: OpenFile {
     return nil
   }
 
+  /// Whether nothing has become of it yet.
+  var isFresh: Bool {
+    if case .fresh = role { return laterPeer == nil }
+    return false
+  }
+
+  /// The address it is bound to, if it is to one.
+  var boundAddress: IPAddress? { local.flatMap { $0.address.isUnspecified ? nil : $0.address } }
+
   var datagramSocket: UDPSocketID? {
     if case .datagrams(let id) = role { return id }
     return nil
+  }
+
+  /// Makes it what it was before it had a connection.
+  func forgetConnection() {
+    local = nil
+    pendingError = 0
+    softError = nil
+    ended = nil
+    (isConnecting, isConnected, peerFinished, urgentArrived) = (false, false, false, false)
+    (readingShut, writingShut, isHeld, moreFollows) = (false, false, false, false)
+    departures = Departures()
   }
 
   /// Takes the error that is to be told, once.
@@ -107,6 +135,11 @@ struct SocketOptions {
   var tellsQueue = false
   /// TCP_NOTSENT_LOWAT: a socket with more unsent is not writable.
   var unsentLowWater: Int?
+  /// TCP_FASTOPEN: how many connections may begin with text.
+  var fastOpenLimit = 0
+  var fastOpenConnect = false
+  var fastOpenWithoutCookie = false
+  var fastOpenKeys: FastOpenKeys?
   /// Options that are remembered and change nothing here, by level and name.
   var notes: [Note: Int32] = [:]
 

@@ -21,7 +21,7 @@ struct SystemSettings {
   let use: SystemSettingsUse
 
   /// The first number, or word, of a setting; nil when there is none.
-  private func words(_ name: String) -> [Substring] {
+  func words(_ name: String) -> [Substring] {
     let file = unsafe open(Self.directory + name, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return [] }
     defer { _ = close(file) }
@@ -43,11 +43,14 @@ struct SystemSettings {
     return size != 131_072 && size != 87_380
   }
 
+  /// Whether all settings count.
+  var followsAll: Bool { use == .always || use == .automatic && isConfigured }
+
   /// Changes what the settings say otherwise than the configuration.
   func apply(to configuration: inout TCPConfiguration) {
     if use == .never { return }
     applySwitches(to: &configuration)
-    guard use == .always || isConfigured else { return }
+    guard followsAll else { return }
     applyTimes(to: &configuration)
     // A machine that has BBR for all it does has it in a new namespace, too, and nothing that a script may do about it
     // is certain to succeed. Scripts for BBR say so with TCP_CONGESTION, their users with a flag.
@@ -94,7 +97,7 @@ struct SystemSettings {
 
   /// Keep-alive as it is when a socket only switches it on.
   func keepAlive(_ otherwise: KeepAlive) -> KeepAlive {
-    guard use == .always || use == .automatic && isConfigured else { return otherwise }
+    guard followsAll else { return otherwise }
     var result = otherwise
     if let idle = number("tcp_keepalive_time") { result.idle = .seconds(idle) }
     if let interval = number("tcp_keepalive_intvl") { result.interval = .seconds(interval) }
@@ -109,7 +112,7 @@ struct SystemSettings {
 
   /// The default and the largest size of a buffer, octets.
   func bufferSizes(receiving: Bool) -> (initial: Int, largest: Int)? {
-    guard use == .always || use == .automatic && isConfigured else { return nil }
+    guard followsAll else { return nil }
     let name = receiving ? "tcp_rmem" : "tcp_wmem"
     guard let initial = number(name, 1), let largest = number(name, 2) else { return nil }
     return (initial, largest)

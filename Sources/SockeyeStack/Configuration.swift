@@ -116,6 +116,8 @@ public struct StackConfiguration: Sendable {
 
   /// Destinations for which a path MTU is remembered, and those for which a Fast Open cookie is; when there are more, the oldest goes first.
   public var pathLimit = 256
+  /// How long no text leaves on a SYN for a peer that did not take it, or did not answer (RFC 7413 §4.1.3.1).
+  public var fastOpenPause: Interval = .minutes(10)
   /// How long a smaller path MTU is believed before more is tried. RFC 1191 §6.3 and RFC 8201 §5.3 recommend ten minutes
   /// and forbid less than five.
   public var pathLifetime: Interval = .minutes(10)

@@ -25,14 +25,15 @@ struct FastOpenTable: ~Copyable {
   /// What was not renewed for so long is forgotten.
   static var lifetime: Interval { .hours(24) }
   /// How long nothing is tried after a failure.
-  static var pause: Interval { .minutes(10) }
+  private let pause: Interval
 
   private var entries: Slab<Entry>
   private var index = HashIndex()
   private var expiries = DeadlineHeap()
   private let key: HashKey
 
-  init(key: HashKey, limit: Int) {
+  init(key: HashKey, limit: Int, pause: Interval) {
+    self.pause = pause
     entries = Slab(limit: max(1, limit))
     self.key = key
   }
@@ -40,25 +41,26 @@ struct FastOpenTable: ~Copyable {
   /// What the table takes, octets.
   var allocatedBytes: Int { entries.count * (MemoryLayout<Entry>.stride + 40) }
 
-  /// What a SYN to a server carries: a cookie, or the request of one; nil: nothing, for it went wrong lately.
+  /// What a SYN to a server carries; nil: nothing, for it went wrong lately.
   mutating func attempt(
-    from local: IPAddress, to remote: IPAddress, at now: Instant
-  ) -> (cookie: FastOpenCookie, segmentSize: Int?)? {
+    from local: IPAddress, to remote: IPAddress, needsCookie: Bool, at now: Instant
+  ) -> FastOpenAttempt? {
     forgetExpired(at: now)
-    guard let key = find(local, remote) else { return (.request, nil) }
+    guard let key = find(local, remote) else { return FastOpenAttempt(cookie: needsCookie ? .request : nil) }
     if entries[key].pausedUntil > now { return nil }
-    guard let cookie = entries[key].cookie else { return (.request, nil) }
-    return (cookie, entries[key].segmentSize)
+    let size = entries[key].segmentSize
+    if !needsCookie { return FastOpenAttempt(cookie: nil, segmentSize: size) }
+    return FastOpenAttempt(cookie: entries[key].cookie ?? .request, segmentSize: size)
   }
 
   /// Takes note of what came of it. When the table is full, what is nearest to its end is forgotten.
   mutating func note(_ result: FastOpenResult, from local: IPAddress, to remote: IPAddress, at now: Instant) {
-    guard result.cookie != nil || result.isRefused, let key = findOrInsert(local, remote) else { return }
-    if let cookie = result.cookie {
-      entries[key].cookie = cookie
-      entries[key].segmentSize = result.segmentSize
-    }
-    if result.isRefused { entries[key].pausedUntil = now + Self.pause }
+    let isWorthAPlace = result.cookie != nil || result.isRefused || result.accepted > 0
+    guard let key = isWorthAPlace ? findOrInsert(local, remote) : find(local, remote) else { return }
+    if let cookie = result.cookie { entries[key].cookie = cookie }
+    // RFC 7413 §4.1.3: the MSS of the last answer.
+    if let size = result.segmentSize { entries[key].segmentSize = size }
+    if result.isRefused { entries[key].pausedUntil = now + pause }
     expiries.set(key.index, now + Self.lifetime)
   }
 

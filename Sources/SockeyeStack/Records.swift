@@ -28,6 +28,8 @@ struct Listener: ~Copyable {
   var cookiesUntil = Instant.zero
   /// Connections that began with the text of their SYN.
   var fastOpen: FastOpenPending
+  /// Cookies that other servers take, too; nil: the host's own.
+  var sharedCookies: SharedFastOpenCookies?
   /// Connections that nobody has accepted yet, the oldest first.
   var waiting: BoundedQueue<ConnectionKey>
 

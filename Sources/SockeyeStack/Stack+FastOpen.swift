@@ -8,7 +8,7 @@ import SockeyeWire
 /// What a listener counts against its bound of connections that began with text (RFC 7413 §5.1).
 struct FastOpenPending {
   /// The most there may be; zero: none.
-  let limit: Int
+  var limit: Int
   /// Connections whose handshake is not over.
   private(set) var count = 0
   /// Those of late that were reset, and until when they count (7413-8).
@@ -45,32 +45,73 @@ enum FastOpenAnswer {
   case none
   /// A plain handshake that hands out a cookie.
   case offer(FastOpenCookie)
-  /// The text is taken at once.
-  case accept
+  /// The connection begins at once, with what text there is; its answer brings a new cookie, if there is one.
+  case accept(FastOpenCookie?)
 }
 
 extension Stack {
   // MARK: Servers
 
+  /// Changes how many connections of a listener may begin with the text of their SYN; see `listen`. Those under way stay.
+  /// - Throws: `noSuchListener`, `invalidBacklog`; then nothing has changed.
+  public mutating func setFastOpenLimit(_ limit: Int, of listener: ListenerID) throws(SocketError) {
+    guard listeners.contains(listener.key) else { throw .noSuchListener }
+    guard limit >= 0, limit <= 1 << 16 else { throw .invalidBacklog(limit) }
+    listeners[listener.key].fastOpen.limit = limit
+  }
+
+  /// Has a listener hand out and take cookies that other servers take, too; nil: the host's own, whose keys change by
+  /// themselves and which nobody else knows.
+  /// - Throws: `noSuchListener`.
+  public mutating func setSharedFastOpenCookies(
+    _ cookies: SharedFastOpenCookies?, of listener: ListenerID
+  ) throws(SocketError) {
+    guard listeners.contains(listener.key) else { throw .noSuchListener }
+    listeners[listener.key].sharedCookies = cookies
+  }
+
   /// 7413-6: an invalid cookie, or more under way than the listener's bound, makes a plain handshake.
   mutating func fastOpenAnswer(
     at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, payloadLength: Int
   ) -> FastOpenAnswer {
-    guard let cookie = header.options.fastOpen, listeners[listener].fastOpen.limit > 0,
-      listeners[listener].configuration.fastOpen
-    else { return .none }
-    guard fastOpenCookies.accepts(cookie, from: tuple.remote.address, at: now) else {
-      if !cookie.isRequest { statistics.tcp.fastOpenCookiesRefused += 1 }
-      return .offer(fastOpenCookies.cookie(for: tuple.remote.address, at: now))
+    guard listeners[listener].fastOpen.limit > 0, listeners[listener].configuration.fastOpen else {
+      return .none
     }
-    guard payloadLength > 0, !header.flags.contains(.fin) else { return .none }
+    var renewed: FastOpenCookie?
+    if listeners[listener].configuration.fastOpenWithoutCookie, payloadLength > 0 {
+      // RFC 7413 §7.3: whatever the option says.
+    } else if let cookie = header.options.fastOpen {
+      let (verdict, good) = verdict(on: cookie, at: listener, tuple)
+      if verdict == .wrong {
+        if !cookie.isRequest { statistics.tcp.fastOpenCookiesRefused += 1 }
+        return .offer(good)
+      }
+      if verdict == .previous { renewed = good }
+    } else {
+      return .none
+    }
+    let waitsForText = payloadLength == 0 && listeners[listener].configuration.acceptDeferral != nil
+    guard !header.flags.contains(.fin), !waitsForText else { return .none }
     guard listeners[listener].fastOpen.hasRoom(at: now), hasRoomForConnection(at: listener),
       budget.hasRoom(ConnectionRecord.footprint + 2 * payloadLength)
     else {
       statistics.tcp.fastOpenOverflows += 1
       return .none
     }
-    return .accept
+    return .accept(renewed)
+  }
+
+  /// What a client's cookie is, and the one that it should have.
+  private func verdict(
+    on cookie: FastOpenCookie, at listener: ListenerKey, _ tuple: FourTuple
+  ) -> (FastOpenVerdict, FastOpenCookie) {
+    let (client, server) = (tuple.remote.address, tuple.local.address)
+    if let shared = listeners[listener].sharedCookies {
+      return (shared.verdict(on: cookie, from: client, of: server), shared.cookie(for: client, of: server))
+    }
+    return (
+      fastOpenCookies.verdict(on: cookie, from: client, at: now), fastOpenCookies.cookie(for: client, at: now)
+    )
   }
 
   /// A connection that began with text has changed its state.
@@ -85,12 +126,36 @@ extension Stack {
 
   // MARK: Clients
 
+  /// How much text would leave with the SYN of a connection that is opened now (RFC 7413 §4.2.1), octets.
+  ///
+  /// - Parameters: as those of `connect`.
+  /// - Returns: nil when none would: Fast Open is off or rests, or no cookie of the peer is known.
+  /// - Throws: why no connection can be begun, as far as that is plain from the addresses.
+  public mutating func fastOpenRoom(
+    to remote: IPAddress, from address: IPAddress? = nil, configuration: TCPConfiguration? = nil,
+    at instant: Instant
+  ) throws(SocketError) -> Int? {
+    advance(to: instant)
+    let settings = try validated(configuration)
+    let (link, source) = try path(to: remote, from: address)
+    let path = pathForConnection(towards: remote, over: link)
+    // Neither number matters here.
+    var parameters = OpenParameters(
+      configuration: settings, version: remote.version, initialSequence: SequenceNumber(0),
+      timestampOffset: 0,
+      pathMTU: path.limit, receiveMTU: interfaces.maximumTransmissionUnit(of: link))
+    parameters.provenPathMTU = path.proven
+    prepareFastOpen(&parameters, from: source, to: remote)
+    return parameters.fastOpenRoom
+  }
+
   /// What a connection's SYN is to carry. Beside an authentication option there is no room.
-  mutating func prepareFastOpen(_ parameters: inout OpenParameters, _ tuple: FourTuple) {
+  mutating func prepareFastOpen(
+    _ parameters: inout OpenParameters, from local: IPAddress, to remote: IPAddress
+  ) {
     guard parameters.configuration.fastOpen, parameters.addedOptions == 0 else { return }
-    let attempt = fastOpens.attempt(from: tuple.local.address, to: tuple.remote.address, at: now)
-    parameters.fastOpenCookie = attempt?.cookie
-    parameters.fastOpenSegmentSize = attempt?.segmentSize
+    let needsCookie = !parameters.configuration.fastOpenWithoutCookie
+    parameters.fastOpen = fastOpens.attempt(from: local, to: remote, needsCookie: needsCookie, at: now)
   }
 
   /// Remembers what came of a connection's Fast Open (7413-7).

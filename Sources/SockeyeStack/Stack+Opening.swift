@@ -191,7 +191,7 @@ extension Stack {
     if authenticator != nil { parameters.addedOptions = AuthenticationOption.length }
     authenticator?.begin(at: parameters.initialSequence)
     parameters.receiveAllowance = firstBuffer
-    prepareFastOpen(&parameters, tuple)
+    prepareFastOpen(&parameters, from: source, to: remote.address)
     let envelope = Envelope(
       tuple: tuple, link: link, timeToLive: self.configuration.timeToLive, trafficClass: 0,
       flowKey: self.configuration.keys.identification)

@@ -227,12 +227,13 @@ extension Stack {
     // RFC 1122 §4.2.2.13: above every number the old connection used. The distance is kept off the old window.
     if let minimumSequence, sequence <= minimumSequence { sequence = minimumSequence + 65_536 }
     var offered: FastOpenCookie?
-    if arriving == nil, previous == nil, header.options.fastOpen != nil {
+    if arriving == nil, previous == nil, header.options.fastOpen != nil || payload.byteCount > 0 {
       switch fastOpenAnswer(at: listener, tuple, header, payloadLength: payload.byteCount) {
       case .none: break
       case .offer(let cookie): offered = cookie
-      case .accept:
-        return beginFastOpen(at: listener, tuple, header, payload, over: link, initialSequence: sequence)
+      case .accept(let renewed):
+        return beginFastOpen(
+          at: listener, tuple, header, payload, over: link, initialSequence: sequence, renewing: renewed)
       }
     }
     // Text that isn't kept the peer sends again.
@@ -265,12 +266,13 @@ extension Stack {
   /// A SYN whose text is taken at once (RFC 7413 §4.2.2): the connection waits to be accepted before its handshake is over.
   private mutating func beginFastOpen(
     at listener: ListenerKey, _ tuple: FourTuple, _ header: TCPHeader, _ payload: RawSpan, over link: LinkID,
-    initialSequence: SequenceNumber
+    initialSequence: SequenceNumber, renewing cookie: FastOpenCookie?
   ) {
     var listen = parameters(at: listener, tuple, over: link, initialSequence: initialSequence)
     listen.receiveAllowance = firstBuffer
-    let handshake = PassiveHandshake(
+    var handshake = PassiveHandshake(
       listen: listen, header: header, payload: payload, heldLimit: payload.byteCount, at: now)
+    handshake.offeredCookie = cookie
     let unit = pathForConnection(towards: tuple.remote.address, over: link).limit
     var record = ConnectionRecord(
       connection: Connection(fastOpening: handshake, at: now),

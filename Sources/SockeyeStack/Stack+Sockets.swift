@@ -280,6 +280,19 @@ extension Stack {
     readyConnections.append(key.index)
   }
 
+  /// Sets how long an attempt to connect goes on, from its beginning; nil: for ever (RFC 9293 §3.8.3 MUST-23).
+  public mutating func setConnectTimeout(
+    _ timeout: Interval?, of id: ConnectionID, at instant: Instant
+  ) throws(SocketError) {
+    let key = try enter(id, at: instant)
+    do throws(ConfigurationError) {
+      try connections[key].connection.setConnectTimeout(timeout)
+    } catch {
+      throw .configuration(error)
+    }
+    readyConnections.append(key.index)
+  }
+
   /// Sets how long a connection waits for the peer's FIN after `close`.
   public mutating func setOrphanTimeout(
     _ timeout: Interval, of id: ConnectionID, at instant: Instant

@@ -111,7 +111,8 @@ public struct Stack: ~Copyable {
       key: configuration.keys.initialSequence, offsetKey: configuration.keys.timestampOffset)
     cookies = SynCookies(key: configuration.keys.cookies)
     fastOpenCookies = FastOpenCookies(key: configuration.keys.fastOpen)
-    fastOpens = FastOpenTable(key: configuration.keys.paths, limit: configuration.pathLimit)
+    fastOpens = FastOpenTable(
+      key: configuration.keys.paths, limit: configuration.pathLimit, pause: configuration.fastOpenPause)
     budget = MemoryBudget(limit: configuration.memoryBudget)
     connections = Slab(limit: configuration.connectionLimit)
     handshakes = Slab(limit: configuration.handshakeLimit)

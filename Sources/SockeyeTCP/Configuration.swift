@@ -135,6 +135,10 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// Whether text may travel on SYNs (RFC 7413): to servers that have given a cookie, and to a listener that says so
   /// (`fastOpenLimit` of `listen`). Only for programs that bear it when the text of a SYN is delivered twice (§6.1).
   public var fastOpen = false
+  /// Whether the text of a SYN needs no cookie (RFC 7413 §7.3): a client puts text on its first SYN at once, and a listener
+  /// takes it from whoever sends it. Anybody can send SYNs with a forged address, so this is for networks that let none
+  /// pass. Without `fastOpen` it means nothing.
+  public var fastOpenWithoutCookie = false
   /// G, the least that the variation of the round trip adds to the RTO (RFC 6298 §2.3). Some hosts take their smallest RTO
   /// for it, which leaves delayed ACKs that much time on every path.
   public var retransmissionGranularity: Interval = .milliseconds(1)

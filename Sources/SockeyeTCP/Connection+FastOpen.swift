@@ -13,29 +13,34 @@ extension Connection {
     return result
   }
 
-  /// Puts cookie and text onto our first SYN (RFC 7413 §4.2.1). A copy has neither (7413-5), for what drops such a SYN drops
-  /// the next one, too.
+  /// Puts cookie and text onto our first SYN (RFC 7413 §4.2.1), or a new cookie onto our first SYN,ACK. A copy has neither
+  /// (7413-5), for what drops such a SYN drops the next one, too.
   borrowing func addFastOpen(to plan: inout SegmentPlan) {
-    guard let fastOpen, let cookie = fastOpen.cookie, opening == .synchronizeSent, send.next == send.initial
-    else { return }
-    plan.options.fastOpen = cookie
-    if cookie.isRequest { return }
-    // 7413-4: no more than the server takes.
-    let room = min(fastOpen.segmentSize + Constants.headerLength, pathLimit) - plan.headerLength
-    plan.payloadLength = max(0, min(room, send.buffer.count))
+    guard let fastOpen, send.next == send.initial, isPassive || opening == .synchronizeSent else { return }
+    plan.options.fastOpen = fastOpen.cookie
+    guard fastOpen.isClient else { return }
+    let passes = pathLimit - Constants.headerLength - Constants.optionSpace
+    plan.payloadLength = max(0, min(fastOpen.room, passes, send.buffer.count))
   }
 
   /// The peer answers our SYN. What it doesn't acknowledge of the text counts as never sent, so that it leaves with the
   /// first ACK (7413-7).
   mutating func fastOpenAnswered(_ header: TCPHeader) {
-    guard let fastOpen, fastOpen.cookie != nil else { return }
+    guard let fastOpen, fastOpen.isClient else { return }
     var result = FastOpenResult()
     result.sent = fastOpen.sent
     result.accepted = header.acknowledgment - (send.initial + 1)
     result.segmentSize = header.options.maximumSegmentSize.map { Int($0) }
-    if let cookie = header.options.fastOpen, !cookie.isRequest { result.cookie = cookie }
+    // What was not asked for is nobody's to remember.
+    if fastOpen.cookie != nil, let cookie = header.options.fastOpen, !cookie.isRequest {
+      result.cookie = cookie
+    }
     let isIgnored = result.sent > 0 && result.accepted == 0 && result.cookie == nil
     result.isRefused = isIgnored || timers.retransmissions > 0
+    if result.sent > 0 {
+      fastOpenOutcome =
+        result.accepted == result.sent ? .taken : timers.retransmissions > 0 ? .repeated : .notTaken
+    }
     statistics.bytesSent -= UInt64(result.sent - result.accepted)
     if header.acknowledgment < send.next { fastOpen.textEnd = send.next }
     send.rollBack(to: header.acknowledgment)
@@ -61,10 +66,11 @@ extension Connection {
 
   /// The handshake has failed: whatever has dropped our SYNs may have done so for what was on the first (7413-7).
   mutating func fastOpenFailed(_ reason: CloseReason) {
-    guard let fastOpen, fastOpen.cookie != nil, opening == .synchronizeSent else { return }
+    guard let fastOpen, fastOpen.isClient, opening == .synchronizeSent else { return }
     switch reason {
     case .timedOut, .unreachable:
       fastOpen.result = FastOpenResult(isRefused: true, sent: fastOpen.sent)
+      if fastOpen.sent > 0 { fastOpenOutcome = .repeated }
       notices.insert(.fastOpen)
     case .finished, .aborted, .reset, .refused, .keepAliveTimedOut, .orphaned, .noResources:
       break
@@ -83,12 +89,15 @@ extension Connection {
       Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: send.initial)
     adoptPeerOptions(handshake.peerOptions, at: now)
     if !agreed.windowScaling { receive.stopScaling() }
-    fastOpen = FastOpenState(cookie: nil, segmentSize: 0)
+    fastOpen = FastOpenState(renewing: handshake.offeredCookie)
     handshake.held.withReadableBytes { first, second in
       if first.byteCount > 0 { _ = receive.place(first, at: receive.next) }
       if second.byteCount > 0 { _ = receive.place(second, at: receive.next) }
     }
-    if receive.buffer.count > 0 { notices.insert(.readable) }
+    if receive.buffer.count > 0 {
+      notices.insert(.readable)
+      fastOpenOutcome = .taken
+    }
     statistics.bytesReceived += UInt64(receive.buffer.count)
     statistics.segmentsReceived += 1
   }

@@ -34,7 +34,7 @@ extension Connection {
     if case .retransmission(let deadline) = timers.exclusive, deadline <= now {
       return synchronizePlan(purpose: timeoutPurpose, at: now)
     }
-    if answersEarly, let length = newLength(at: now), length > 0 {
+    if answersEarly, let length = earlyLength(at: now) {
       return dataPlan(from: send.next, length: length, purpose: .data, at: now)
     }
     if case .now(let reason) = acknowledgments.duty {
@@ -240,6 +240,19 @@ extension Connection {
     }
     let length = min(unsent, min(usable, room))
     guard length > 0, length <= congestionRoom || inflight == 0 else { return nil }
+    return mayLeave(length: length, unsent: unsent, room: room, finishing: finishing, at: now) ? length : nil
+  }
+
+  /// How much may leave before the handshake is over, if anything (7413-6). The SYN,ACK is outstanding: it takes a place in
+  /// the sequence space, and none of the initial window.
+  private borrowing func earlyLength(at now: Instant) -> Int? {
+    let unsent = send.unsent
+    let room = payloadRoom(at: now)
+    let length = min(unsent, min(send.usableWindow, room))
+    guard length > 0, length < sendingWindow(at: now) - send.flight + 2, paceAllows(at: now) else {
+      return nil
+    }
+    let finishing = send.phase == .finishQueued
     return mayLeave(length: length, unsent: unsent, room: room, finishing: finishing, at: now) ? length : nil
   }
 

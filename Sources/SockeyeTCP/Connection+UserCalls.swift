@@ -132,7 +132,7 @@ extension Connection {
     receive.readingClosed = true
     receive.buffer.discard(receive.buffer.count)
     receive.buffer.releaseIfEmpty()
-    if unread, opening == .synchronized, receive.phase == .open || send.phase != .finishAcknowledged {
+    if unread, receive.phase == .open || send.phase != .finishAcknowledged {
       abort(.unreadData)
       return
     }
@@ -195,6 +195,16 @@ extension Connection {
     configuration = changed
   }
 
+  /// Sets R2 for the SYN, counted from the beginning of the attempt; nil: for ever (RFC 9293 §3.8.3 MUST-23).
+  ///
+  /// - Throws: `ConfigurationError` for a time that no connection can work with; then nothing has changed.
+  public mutating func setConnectTimeout(_ timeout: Interval?) throws(ConfigurationError) {
+    var changed = configuration
+    changed.connectTimeout = timeout
+    try changed.validate()
+    configuration = changed
+  }
+
   /// Sets how long the connection waits for the peer's FIN when its user is gone.
   ///
   /// - Throws: `ConfigurationError` for a time that no connection can work with; then nothing has changed.
@@ -230,6 +240,13 @@ extension Connection {
     let before = segmentLimit
     if !searchHeard(mtu) { pathLimit = mtu - (version == .v4 ? 20 : 40) }
     updateSegmentLimit()
+    if opening == .synchronizeSent, timers.retransmissions == 0, let fastOpen,
+      fastOpen.sent + Constants.headerLength > pathLimit
+    {
+      // The SYN was too large with its text, and a copy has none (7413-5).
+      timed = nil
+      timers.exclusive = .retransmission(now)
+    }
     guard segmentLimit < before, send.flight > 0, opening == .synchronized,
       send.unacknowledged != send.initial
     else { return }

@@ -18,10 +18,8 @@ public struct OpenParameters: Sendable {
   /// Of these octets, what has been seen to pass; nil when nobody has looked (RFC 4821 §7.2). Unless the connection probes,
   /// it sends no more.
   public var provenPathMTU: Int? = nil
-  /// What the SYN carries for Fast Open: a cookie, or the request of one; nil: nothing (RFC 7413).
-  public var fastOpenCookie: FastOpenCookie? = nil
-  /// The server's MSS if it is known from before, octets (RFC 7413 §4.1.3).
-  public var fastOpenSegmentSize: Int? = nil
+  /// What the SYN carries for Fast Open (RFC 7413); nil: nothing.
+  public var fastOpen: FastOpenAttempt? = nil
   /// Largest packet that this host can receive, octets, IP header included (MMS_R plus the IP header).
   public var receiveMTU: Int
   /// What the host adds to the options of each segment once the connection has planned it, octets
@@ -139,9 +137,9 @@ public struct Connection: ~Copyable {
   public init(opening parameters: OpenParameters, at now: Instant) {
     self.init(
       parameters, opening: .synchronizeSent, isPassive: false, peerSequence: SequenceNumber(0), at: now)
-    if let cookie = parameters.fastOpenCookie, configuration.fastOpen {
-      fastOpen = FastOpenState(
-        cookie: cookie, segmentSize: parameters.fastOpenSegmentSize ?? parameters.defaultSegmentSize)
+    if let attempt = parameters.fastOpen, configuration.fastOpen {
+      fastOpen = FastOpenState(cookie: attempt.cookie, room: parameters.fastOpenRoom ?? 0)
+      if attempt.cookie?.isRequest == true { fastOpenOutcome = .noCookie }
     }
     transitions.append(from: .closed, to: .synSent)
   }
@@ -197,6 +195,8 @@ public struct Connection: ~Copyable {
   var pathSearch: PathSearch?
   /// Until the handshake is over, if there is text or a cookie in it (RFC 7413).
   var fastOpen: FastOpenState?
+  /// What came of it, for good.
+  var fastOpenOutcome = FastOpenOutcome.notTried
 
   /// The connection's state (RFC 9293 §3.3.2).
   public var state: TCPState { connectionState(opening, send.phase, receive.phase) }

@@ -76,6 +76,8 @@ public struct ConnectionStatus: Sendable, Equatable {
   public var receiveWindowShift: Int
   /// Segments with new text may be marked on the way (RFC 3168).
   public var usesCongestionNotification: Bool
+  /// What came of text on the SYN (RFC 7413).
+  public var fastOpen: FastOpenOutcome
 
   // What keeps it from sending more.
   public var sendingLimit: SendingLimit
@@ -131,7 +133,8 @@ extension Connection {
       pathMTU: pathLimit + (version == .v4 ? 20 : 40), usesTimestamps: agreed.timestamps,
       usesSelectiveAcknowledgments: selective, usesWindowScaling: agreed.windowScaling,
       sendWindowShift: Int(send.windowShift), receiveWindowShift: Int(receive.windowShift),
-      usesCongestionNotification: agreed.congestionNotification, sendingLimit: sendingClock.limit,
+      usesCongestionNotification: agreed.congestionNotification, fastOpen: fastOpenOutcome,
+      sendingLimit: sendingClock.limit,
       sendingTimes: sendingClock.times(at: now), statistics: statistics)
   }
 }

@@ -11,6 +11,8 @@ enum Constants {
   static let minimumSegmentSize = 48
   /// TCP header without options, octets.
   static let headerLength = 20
+  /// The most octets of options that a TCP header has room for.
+  static let optionSpace = 40
   /// Largest shift of the window field (RFC 7323 §2.3).
   static let maximumWindowShift: UInt8 = 14
   /// TS.Recent says nothing after so long a silence (RFC 7323 §5.5).

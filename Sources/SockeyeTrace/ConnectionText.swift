@@ -73,6 +73,7 @@ extension ConnectionStatus {
     if usesTimestamps { text += ", timestamps" }
     if usesSelectiveAcknowledgments { text += ", SACK" }
     if usesCongestionNotification { text += ", ECN" }
+    if fastOpen == .taken { text += ", Fast Open" }
     if usesWindowScaling {
       text += ", window scales \(sendWindowShift) (peer) and \(receiveWindowShift) (ours)"
     }
@@ -137,7 +138,8 @@ extension ConnectionStatus {
     [
       ("timestamps", usesTimestamps), ("sack", usesSelectiveAcknowledgments),
       ("window-scaling", usesWindowScaling), ("ecn", usesCongestionNotification),
-      ("reordering-seen", reorderingSeen), ("application-limited", deliveryIsApplicationLimited),
+      ("fast-open", fastOpen == .taken), ("reordering-seen", reorderingSeen),
+      ("application-limited", deliveryIsApplicationLimited),
     ]
   }
 }

@@ -13,6 +13,7 @@ import Testing
     #expect(flags.windowScale == 8 && flags.congestionControl == .bbr && flags.maximumSegmentSize == 1000)
     #expect(flags.congestionNotification == .requested)
     #expect(flags.clock == .real && flags.maximumTransmissionUnit == 9000)
+    #expect(flags.fastOpen == nil && flags.fastOpenKeys == nil)
     #expect(!flags.pushesBursts && flags.settings == .never)
   }
 
@@ -22,9 +23,27 @@ import Testing
     #expect(flags.clock == .virtual && !flags.usesEngineDefaults && flags.windowScale == nil)
   }
 
-  @Test(arguments: ["wscale=15", "mss=big", "congestion=vegas", "time=soon", "wscales=3", "local=1.2.3"])
+  @Test(arguments: [
+    "wscale=15", "mss=big", "congestion=vegas", "time=soon", "wscales=3", "local=1.2.3", "fastopen=yes",
+    "fastopen=-1",
+    "fastopen_key=1-2-3", "fastopen_key=1-2-3-123456789",
+  ])
   func whatMeansNothingIsRefused(word: String) {
     #expect(throws: SessionFlags.Unknown(word: word)) { try SessionFlags(parsing: "wscale=7,\(word)") }
+  }
+
+  @Test func fastOpenHasTheBitsAndTheKeyOfTheSystemsSettings() throws {
+    let flags = try SessionFlags(parsing: "fastopen=0x603,fastopen_key=03020100-7060504-b0a0908-0f0e0d0c")
+    #expect(flags.fastOpen == [.client, .server, .serverWithoutCookie, .everyListener])
+    #expect(flags.fastOpenKeys?.octets == Array(0..<16))
+    #expect(try SessionFlags(parsing: "fastopen=4").fastOpen == .clientWithoutCookie)
+    let octets = Array(UInt8(0)..<32)
+    let keys = octets.withUnsafeBytes { FastOpenKeys(octets: $0) }
+    #expect(keys?.octets == octets)
+    #expect(
+      keys == FastOpenKeys(parsing: "03020100-07060504-0b0a0908-0f0e0d0c,13121110-17161514-1b1a1918-1f1e1d1c")
+    )
+    #expect(octets.prefix(15).withUnsafeBytes { FastOpenKeys(octets: $0) } == nil)
   }
 
   @Test func whatPacketdrillWasToldOfTheDeviceCounts() {

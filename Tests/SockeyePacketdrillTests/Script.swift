@@ -134,6 +134,30 @@ final class Script {
       user, socket, bytes, count, flags)
   }
 
+  /// sendto: to the peer.
+  func send(_ socket: Int32, _ count: Int, flags: Int32, to port: UInt16) -> Int {
+    let bytes = Conversation.text(at: 1, count)
+    return withAddress(peer, port) {
+      call(
+        15, (@convention(c) (Pointer, Int32, UnsafeRawPointer?, Int, Int32, Address, socklen_t) -> Int).self)(
+          user, socket, bytes, count, flags, $0, $1)
+    }
+  }
+
+  /// connect and sendto with no address at all, AF_UNSPEC.
+  func connectToNobody(_ socket: Int32) -> Int32 {
+    var nobody = sockaddr()
+    return call(6, (@convention(c) (Pointer, Int32, Address, socklen_t) -> Int32).self)(
+      user, socket, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
+  func sendToNobody(_ socket: Int32, flags: Int32) -> Int {
+    var nobody = sockaddr()
+    return call(
+      15, (@convention(c) (Pointer, Int32, UnsafeRawPointer?, Int, Int32, Address, socklen_t) -> Int).self)(
+        user, socket, [0], 1, flags, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
   func fcntl(_ descriptor: Int32, _ command: Int32, _ argument: Int = 0) -> Int32 {
     // A variadic function gets a whole number where another one does, on all processors that the library is for.
     call(17, (@convention(c) (Pointer, Int32, Int32, Int) -> Int32).self)(user, descriptor, command, argument)
@@ -172,6 +196,19 @@ final class Script {
       call(22, (@convention(c) (Pointer, Int32, Int32, Int32, UnsafeRawPointer?, socklen_t) -> Int32).self)(
         user, descriptor, level, name, $0.baseAddress, socklen_t($0.count))
     }
+  }
+
+  func setBytes(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ bytes: [UInt8]) -> Int32 {
+    call(22, (@convention(c) (Pointer, Int32, Int32, Int32, UnsafeRawPointer?, socklen_t) -> Int32).self)(
+      user, descriptor, level, name, bytes, socklen_t(bytes.count))
+  }
+
+  func bytes(_ descriptor: Int32, _ level: Int32, _ name: Int32, room: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: room)
+    var length = socklen_t(room)
+    let result = call(21, (@convention(c) (Pointer, Int32, Int32, Int32, Pointer, Length) -> Int32).self)(
+      user, descriptor, level, name, &bytes, &length)
+    return result == 0 ? Array(bytes.prefix(Int(length))) : []
   }
 
   /// - Returns: what the file is ready for.

@@ -35,7 +35,7 @@ import Testing
   @Test func aBlockedReadWakesWhenTextArrives() {
     let script = Script()
     let (_, connection) = script.established()
-    let reader = Thread {
+    let reader = CallThread {
       let count = script.read(connection, 100)
       return (count, script.now())
     }
@@ -54,7 +54,7 @@ import Testing
     let script = Script()
     let (_, connection) = script.established()
     #expect(script.set(connection, SOL_SOCKET, SO_SNDBUF, Int32(5_000)) == 0)
-    let writer = Thread {
+    let writer = CallThread {
       let count = script.write(connection, 8_000)
       return (count, script.now())
     }
@@ -86,7 +86,7 @@ import Testing
 }
 
 /// A second thread, for a call that sleeps.
-private final class Thread: @unchecked Sendable {
+final class CallThread: @unchecked Sendable {
   private let body: () -> (Int, Int)
   private var answer = (0, 0)
   private var handle = pthread_t()
@@ -99,7 +99,7 @@ private final class Thread: @unchecked Sendable {
     pthread_create(
       &handle, nil,
       { argument in
-        let thread = Unmanaged<Thread>.fromOpaque(argument!).takeRetainedValue()
+        let thread = Unmanaged<CallThread>.fromOpaque(argument!).takeRetainedValue()
         thread.answer = thread.body()
         return nil
       }, pointer)

@@ -1,0 +1,38 @@
+// Holds how many segments of a connection have left for the first time, which Linux counts and the engine does not: from it
+// TCP_INFO tells how many were delivered. It does not hold what the segments are made of.
+
+import SockeyeTCP
+import SockeyeWire
+
+/// The segments with text, or a FIN, that a socket's connection has sent.
+struct Departures {
+  private var count = 0
+  /// One past the last number that has left.
+  private var end: UInt32?
+
+  /// Takes note of a packet. What goes no further than what has left before is a copy; what is on a SYN counts with the
+  /// SYN.
+  mutating func note(_ bytes: [UInt8]) {
+    guard let first = bytes.first else { return }
+    let start = first >> 4 == 4 ? Int(first & 15) * 4 : 40
+    guard bytes.count >= start + 20 else { return }
+    let flags = TCPFlags(rawValue: bytes[start + 13])
+    let text = bytes.count - start - Int(bytes[start + 12] >> 4) * 4
+    let length = text + (flags.contains(.fin) ? 1 : 0)
+    guard length > 0, !flags.contains(.syn), !flags.contains(.rst) else { return }
+    let sequence = bytes[(start + 4)..<(start + 8)].reduce(0) { $0 << 8 | UInt32($1) }
+    let next = sequence &+ UInt32(length)
+    if let end, Int32(bitPattern: next &- end) <= 0 { return }
+    end = next
+    count += 1
+  }
+
+  /// Segments that the peer has acknowledged or holds, the SYN among them.
+  func delivered(_ status: ConnectionStatus, _ sender: TransmissionStatus) -> Int {
+    switch status.state {
+    case .synSent, .synReceived, .listen: 0
+    case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck, .timeWait, .closed:
+      1 + max(0, count - sender.outstandingSegments + sender.heldSegments)
+    }
+  }
+}
