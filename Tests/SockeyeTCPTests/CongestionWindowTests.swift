@@ -98,6 +98,33 @@ import Testing
     #expect(clock.window == 4_000)
   }
 
+  /// What is lost of the first window after a pause is as telling as at the beginning.
+  @Test(.requirement("6928-1"), arguments: both)
+  func theRestartWindowIsAnInitialWindowAnew(_ algorithm: CongestionControlAlgorithm) {
+    var clock = AckClock(algorithm)
+    for _ in 0..<90 { clock.acknowledge() }
+    clock.control.lossDetected(flight: 100_000, at: clock.now)
+    #expect(clock.control.restartWindow == 10_000, "more than an initial window was delivered before")
+    clock.control.restartedAfterIdle()
+    clock.acknowledge()
+    clock.control.lossDetected(flight: 10_000, at: clock.now)
+    #expect(clock.control.restartWindow == 4_000)
+    // A loss that was none says nothing of it.
+    clock.control.spuriousLoss(at: clock.now)
+    #expect(clock.control.restartWindow == 10_000)
+  }
+
+  /// RFC 7661 §4.2: what was measured before a pause is not, and one ACK is no round.
+  @Test(.requirement("7661-2"))
+  func afterAPauseNothingIsKnownOfWhatThePathCarries() {
+    var clock = AckClock(.newReno)
+    for _ in 0..<20 { clock.round(flight: 10_000) }
+    clock.control.restartedAfterIdle()
+    clock.acknowledge(4_999, flight: 10_000)
+    clock.control.lossDetected(flight: 4_200, at: clock.now)
+    #expect(clock.threshold == 2_100)
+  }
+
   @Test(.requirement("5681-12"), arguments: both)
   func aSmallerSegmentKeepsTheNumberOfSegments(_ algorithm: CongestionControlAlgorithm) {
     var clock = AckClock(algorithm)

@@ -108,4 +108,64 @@ import Testing
     search.restart(limit: 900)
     #expect(search.size == 900 && search.isOver)
   }
+
+  @Test(.requirement("4821-4", "4821-5", "8899-1"))
+  func whateverEndsAProbeLetsTheNextOneWait() {
+    func underWay() -> PathSearch {
+      let search = PathSearch(size: 1024, limit: 9000, base: 1024, version: .v4)
+      search.left(from: SequenceNumber(1), to: SequenceNumber(8961))
+      return search
+    }
+    var search = underWay()
+    search.inconclusive(pause: .seconds(2), at: now)
+    #expect(search.probe == nil && search.pauseEnd == now + .seconds(2) && search.target == 9000)
+    search = underWay()
+    search.succeeded(next: SequenceNumber(20_000))
+    #expect(search.verification == PathSearch.Verification(previous: 1024, until: SequenceNumber(20_000)))
+    search.left(from: SequenceNumber(1), to: SequenceNumber(8961))
+    #expect(search.fallBack(pause: .seconds(3), at: now))
+    #expect(search.probe == nil && search.pauseEnd == now + .seconds(3) && search.target == 1480)
+  }
+
+  @Test(.requirement("4821-5"))
+  func aBlackHoleIsTheEndOfWhateverWasUnderWay() {
+    let search = PathSearch(size: 1400, limit: 9000, base: 1024, version: .v4)
+    search.left(from: SequenceNumber(1), to: SequenceNumber(8961))
+    search.succeeded(next: SequenceNumber(20_000))
+    search.restart(limit: 9000)
+    #expect(search.verification == nil)
+    let low = PathSearch(size: 1400, limit: 9000, base: 1024, version: .v4)
+    low.left(from: SequenceNumber(1), to: SequenceNumber(8961))
+    low.blackHoleFound(timeouts: 4)
+    #expect(low.size == 1024 && low.isUnproven && low.timeoutsAtLowering == 4)
+    #expect(low.probe == nil && low.verification == nil)
+    // Where nothing smaller is possible, nothing changes.
+    let least = PathSearch(size: 1280, limit: 1280, base: 1280, version: .v6)
+    least.blackHoleFound(timeouts: 5)
+    #expect(least.size == 1280 && !least.isUnproven && least.timeoutsAtLowering == 0 && least.isOver)
+  }
+
+  /// A probe that a message has proved too big is given up; one that is lost is not, for its text is being repaired.
+  @Test(.requirement("8899-1"))
+  func aMessageEndsWhatCannotPass() {
+    for isLost in [false, true] {
+      let search = PathSearch(size: 1024, limit: 9000, base: 1024, version: .v4)
+      search.left(from: SequenceNumber(1), to: SequenceNumber(8961))
+      if isLost { search.failed(pause: .zero, at: now) }
+      search.restart(limit: 4000)
+      #expect((search.probe != nil) == isLost)
+      #expect(search.target == 4000, "the top is tried again")
+    }
+  }
+
+  @Test(.requirement("4821-2"))
+  func whatThePeerTakesBoundsTheSearchAndNeverWidensIt() {
+    let search = PathSearch(size: 1024, limit: 1500, base: 1024, version: .v4)
+    search.cap(1600)
+    #expect(search.limit == 1500)
+    search.cap(1240)
+    #expect(search.limit == 1240 && search.target == 1240)
+    search.cap(20)
+    #expect(search.size == 68 && search.isOver)
+  }
 }

@@ -60,6 +60,19 @@ import Testing
     talk.expect("P.", seq: 4, ack: 1, length: 97)
   }
 
+  /// As long as the peer answers, the next probe is timed from its answer.
+  @Test(.requirement("MUST-36"), arguments: [false, true])
+  func theNextProbeIsTimedFromTheAnswerToTheLast(_ sack: Bool) {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(sackPermitted: sack))
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.write(100)
+    talk.expect(".", seq: 1, ack: 1, length: 1, after: .seconds(1))
+    talk.advance(.milliseconds(500))
+    talk.receive(".", seq: 1, ack: 2, win: 0)
+    talk.expect(".", seq: 2, ack: 1, length: 1, after: .seconds(2))
+  }
+
   @Test(.requirement("MUST-36"))
   func aFinishWaitsForTheWindowToo() {
     let talk = Conversation()
