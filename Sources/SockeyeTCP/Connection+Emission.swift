@@ -153,7 +153,9 @@ extension Connection {
     logSent(from: sequence, to: end, isFirst: isFirst, at: now)
     paceAfter(length, at: now)
     lastDataSentAt = now
-    if configuration.nagleIgnoresFullSegments, length > 0, length < payloadLimit { smallEnd = end }
+    if configuration.nagleIgnoresFullSegments, length > 0, length < payloadLimit, !leftWithSynchronize(end) {
+      smallEnd = end
+    }
     if timed == nil { timed = TimedSegment(end: end, sentAt: now) }
     rearmAfterSending(at: now)
   }

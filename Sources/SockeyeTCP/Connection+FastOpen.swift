@@ -64,6 +64,13 @@ extension Connection {
     return true
   }
 
+  /// Whether text has left with our SYN before, up to this number: it was cut to fit there, which says nothing of how the user
+  /// writes.
+  func leftWithSynchronize(_ end: SequenceNumber) -> Bool {
+    guard let textEnd = fastOpen?.textEnd else { return false }
+    return end <= textEnd
+  }
+
   /// The handshake has failed: whatever has dropped our SYNs may have done so for what was on the first (7413-7).
   mutating func fastOpenFailed(_ reason: CloseReason) {
     guard let fastOpen, fastOpen.isClient, opening == .synchronizeSent else { return }
@@ -81,6 +88,7 @@ extension Connection {
   /// before the handshake is over if the user answers. The connection is in SYN-RECEIVED, and its SYN,ACK is still to
   /// leave.
   public init(fastOpening handshake: consuming PassiveHandshake, at now: Instant) {
+    let takesMarks = handshake.agreed.congestionNotification
     self.init(
       handshake.parameters, opening: .synchronizeReceived, isPassive: true,
       peerSequence: handshake.peerSequence, at: now)
@@ -88,6 +96,7 @@ extension Connection {
     send.setWindow(
       Int(handshake.peerWindow), sequence: handshake.peerSequence, acknowledgment: send.initial)
     adoptPeerOptions(handshake.peerOptions, at: now)
+    agreed.congestionNotification = takesMarks
     if !agreed.windowScaling { receive.stopScaling() }
     fastOpen = FastOpenState(renewing: handshake.offeredCookie)
     handshake.held.withReadableBytes { first, second in

@@ -49,6 +49,12 @@ extension Connection {
     opening == .synchronizeSent ? .synchronize : .synchronizeAcknowledge
   }
 
+  private var synchronizeFlags: TCPFlags {
+    if opening == .synchronizeSent { return synchronizeAsksForMarks ? [.syn, .ece, .cwr] : .syn }
+    // RFC 3168 §6.1.1: what the peer's SYN has asked for is agreed to. A SYN that crosses ours asks for nothing.
+    return agreed.congestionNotification ? [.syn, .ack, .ece] : [.syn, .ack]
+  }
+
   /// `<SEQ=ISS><CTL=SYN>`, or `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>` once the peer's SYN is here.
   private borrowing func synchronizePlan(purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     let withAcknowledgment = opening != .synchronizeSent
@@ -56,7 +62,7 @@ extension Connection {
     var plan = SegmentPlan(
       sequence: send.initial,
       acknowledgment: withAcknowledgment ? receive.next : SequenceNumber(0),
-      flags: withAcknowledgment ? [.syn, .ack] : synchronizeAsksForMarks ? [.syn, .ece, .cwr] : .syn,
+      flags: synchronizeFlags,
       // Text that came with the SYN and is acknowledged here has used some of what was offered first.
       window: UInt16(min(65_535, receive.window)),
       options: .synchronize(
@@ -244,11 +250,11 @@ extension Connection {
   }
 
   /// How much may leave before the handshake is over, if anything (7413-6). The SYN,ACK is outstanding: it takes a place in
-  /// the sequence space, and none of the initial window.
+  /// the sequence space, and none of the initial window or of the peer's, who offered his for what follows it.
   private borrowing func earlyLength(at now: Instant) -> Int? {
     let unsent = send.unsent
     let room = payloadRoom(at: now)
-    let length = min(unsent, min(send.usableWindow, room))
+    let length = min(unsent, min(send.usableWindow + 1, room))
     guard length > 0, length < sendingWindow(at: now) - send.flight + 2, paceAllows(at: now) else {
       return nil
     }

@@ -185,6 +185,31 @@ import Testing
   }
 
   @Test(.requirement("7413-6"))
+  func theWholeWindowOfTheSynIsForTheAnswer() throws {
+    let (talk, cookie) = try serving()
+    talk.receive("S", seq: 0, length: 10, win: 2000, options: options(cookie, mss: 1000))
+    talk.expect("S.", seq: 0, ack: 11)
+    talk.accept()
+    talk.write(3000)
+    talk.expect(".", seq: 1, ack: 11, length: 1000)
+    talk.expect(".", seq: 1001, ack: 11, length: 1000)
+    talk.expectNothing()
+  }
+
+  @Test(.requirement("3168-1"))
+  func congestionNotificationIsAgreedOnAsInAnyHandshake() throws {
+    let (talk, cookie) = try serving()
+    talk.receive("SEW", seq: 0, length: 10, options: options(cookie))
+    talk.expect("SE.", seq: 0, ack: 11)
+    talk.accept()
+    talk.receive(".", seq: 11, ack: 1)
+    #expect(talk.status?.usesCongestionNotification == true)
+    nextClient(talk)
+    talk.receive("S", seq: 0, length: 10, options: options(cookie))
+    talk.expect("S.", seq: 0, ack: 11)
+  }
+
+  @Test(.requirement("7413-6"))
   func theBoundCanBeChanged() throws {
     let (talk, cookie) = try serving(limit: 0)
     let listener = try #require(talk.listener)
@@ -295,6 +320,20 @@ import Testing
     #expect(copy?.header.options.fastOpen == nil)
     talk.receive("S.", seq: 0, ack: 1, options: options(nil))
     #expect(talk.takeSent().first?.payload.count == 960)
+  }
+
+  @Test(.requirement("7413-7"))
+  func textThatWasCutForTheSynHoldsNothingBack() {
+    var tcp = tcp()
+    tcp.nagleIgnoresFullSegments = true
+    let talk = acquainted(tcp: tcp)
+    talk.connect(sending: 1420)
+    talk.takeSent().first.map { talk.hostStart = $0.header.sequence.rawValue }
+    talk.receive("S.", seq: 0, ack: 1, options: options(nil))
+    talk.expect("P.", seq: 1, ack: 1, length: 1420)
+    talk.write(2000)
+    talk.expect(".", seq: 1421, ack: 1, length: 1460)
+    talk.expect("P.", seq: 2881, ack: 1, length: 540)
   }
 
   @Test(.requirement("MUST-23"))
