@@ -59,6 +59,9 @@ extension IOError {
   /// The channel has an address already, or the value makes no sense.
   static func invalidArgument(_ call: String) -> IOError { IOError(errnoCode: EINVAL, reason: call) }
 
+  /// A file has ended before what was to be sent of it.
+  static func fileEnded() -> IOError { IOError(errnoCode: EIO, reason: "the file ends before the region") }
+
   /// The address is of no version of IP.
   static func unsupportedAddress(_ call: String) -> IOError { IOError(errnoCode: EAFNOSUPPORT, reason: call) }
 

@@ -46,6 +46,7 @@ final class DatagramChannel: NetworkChannel, @unchecked Sendable {
 
   private func bind(_ endpoint: ListenEndpoint) throws {
     guard id == nil else { throw IOError.invalidArgument("bind") }
+    if loop.isShuttingDown { throw EventLoopError.shutdown }
     do throws(SocketError) {
       let id = try loop.stack.bind(endpoint)
       self.id = id

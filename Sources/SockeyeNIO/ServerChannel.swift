@@ -28,6 +28,7 @@ final class ServerChannel: NetworkChannel, @unchecked Sendable {
 
   private func listen(on address: SocketAddress) throws {
     guard id == nil else { throw IOError.invalidArgument("bind") }
+    if loop.isShuttingDown { throw EventLoopError.shutdown }
     guard let endpoint = address.listenEndpoint else { throw IOError.unsupportedAddress("bind") }
     do throws(SocketError) {
       let id = try loop.stack.listen(

@@ -77,15 +77,16 @@ extension StreamChannel {
 
   func append(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
     if outputClosed { return fail(promise, ChannelError.outputClosed) }
-    switch unwrapData(data, as: IOData.self) {
-    case .byteBuffer(let buffer):
-      if writes.append(buffer, octets: buffer.readableBytes, promise: promise) {
-        writability.store(false, ordering: .relaxed)
-        pipeline.syncOperations.fireChannelWritabilityChanged()
+    let becomesUnwritable =
+      switch unwrapData(data, as: IOData.self) {
+      case .byteBuffer(let buffer):
+        writes.append(StreamWrite(buffer), octets: buffer.readableBytes, promise: promise)
+      case .fileRegion(let region):
+        writes.append(StreamWrite(region), octets: region.readableBytes, promise: promise)
       }
-    case .fileRegion:
-      // The stack reads no files.
-      fail(promise, ChannelError.operationUnsupported)
+    if becomesUnwritable {
+      writability.store(false, ordering: .relaxed)
+      pipeline.syncOperations.fireChannelWritabilityChanged()
     }
   }
 
@@ -113,27 +114,29 @@ extension StreamChannel {
 
   private func writeFlushed() throws {
     while isOpen, writes.hasFlushed {
-      let (taken, isWhole) = try writeFirst()
+      if !writes.withFirst({ $0.message.isAtItsEnd }) { try writes.withFirst { try $0.message.readOn() } }
+      let (taken, areAll) = try writeFirst()
       writes.sent(taken)
-      let promise = isWhole ? writes.removeFirst() : nil
+      let isOver = areAll && writes.withFirst { $0.message.isAtItsEnd }
+      let promise = isOver ? writes.removeFirst() : nil
       writability.store(writes.isWritable, ordering: .relaxed)
       promise?.succeed(())
-      if !isWhole {
+      if !areAll {
         waitsForRoom = true
         return
       }
     }
   }
 
-  /// - Returns: how many octets the stack took, and whether those were all.
+  /// - Returns: how many octets the stack took, and whether those were all at hand.
   private func writeFirst() throws -> (Int, Bool) {
     guard let id else { throw ChannelError.ioOnClosedChannel }
     do throws(SocketError) {
       return try writes.withFirst { first throws(SocketError) in
-        let count = first.message.readableBytes
+        let count = first.message.bytes.readableBytes
         if count == 0 { return (0, true) }
-        let taken = try loop.stack.write(id, first.message.readableBytesSpan, at: loop.now)
-        first.message.moveReaderIndex(forwardBy: taken)
+        let taken = try loop.stack.write(id, first.message.bytes.readableBytesSpan, at: loop.now)
+        first.message.bytes.moveReaderIndex(forwardBy: taken)
         return (taken, taken == count)
       }
     } catch {

@@ -21,7 +21,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
   private(set) var outputClosed = false
   var allowRemoteHalfClosure = false
 
-  var writes = PendingWrites<ByteBuffer>()
+  var writes = PendingWrites<StreamWrite>()
   /// Set by closing the output while writes are pending: it closes after them.
   var outputClosing: OutputClosing?
   var isFlushing = false
@@ -117,6 +117,7 @@ final class StreamChannel: NetworkChannel, @unchecked Sendable {
 
   private func beginConnecting(to address: SocketAddress) throws {
     guard id == nil else { throw IOError.alreadyConnected("connect") }
+    if loop.isShuttingDown { throw EventLoopError.shutdown }
     guard let peer = address.endpoint else { throw IOError.unsupportedAddress("connect") }
     let from = localEndpoint.address.flatMap { $0.isUnspecified ? nil : $0 }
     do throws(SocketError) {

@@ -8,7 +8,6 @@ import SockeyeWire
 /// A network, in the loop.
 actor NetworkCore {
   private let loop: NetworkLoop
-  private var isClosed = false
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
@@ -18,7 +17,7 @@ actor NetworkCore {
 
   private func checkOpen() throws(NetworkError) {
     if let failure = loop.failure { throw failure }
-    if isClosed { throw .closed }
+    if loop.isShuttingDown { throw .closed }
   }
 
   func connect(
@@ -94,8 +93,8 @@ actor NetworkCore {
   // MARK: Shutting down
 
   func shutDown(grace: Interval) async {
-    if isClosed { return }
-    isClosed = true
+    if loop.isShuttingDown { return }
+    loop.isShuttingDown = true
     for listener in loop.handlers.listeners.values { listener.failed(.closed) }
     for id in loop.handlers.listeners.keys { try? loop.stack.close(id, at: loop.now) }
     loop.handlers.listeners = [:]

@@ -27,6 +27,8 @@ public final class NetworkLoop: SerialExecutor, @unchecked Sendable {
   package var lifeline: (any AnyObject & Sendable)? { life }
   /// Hears of each connection that ends.
   package var connectionEnded: (() -> Void)?
+  /// What is open may still come to its end, and nothing new begins.
+  package var isShuttingDown = false
   /// Why nothing goes in or out any more.
   package private(set) var failure: NetworkError?
   /// Sees packets and observations.

@@ -41,6 +41,19 @@ public struct Descriptor: Hashable, Sendable {
     }
   }
 
+  /// Reads once from a place in a file, which does not change where other reads go on.
+  /// - Parameters:
+  ///   - place: how many bytes of the file are before it.
+  ///   - limit: how many bytes to read at most.
+  ///   - destination: where the bytes go.
+  /// - Returns: how many bytes; 0 at the end of the file.
+  /// - Throws: `SystemError` when the system can't read.
+  package func read(
+    at place: Int, upTo limit: Int, into destination: inout OutputRawSpan
+  ) throws(SystemError) -> Int {
+    try SystemCalls.read(rawValue, at: place, upTo: limit, into: &destination)
+  }
+
   /// Writes once.
   /// - Parameter bytes: what to write.
   /// - Returns: how many bytes were taken; 0 when a non-blocking descriptor takes none now.

@@ -37,10 +37,26 @@ enum SystemCalls {
   /// Reads once into the free part of the destination.
   /// - Returns: how many bytes; 0 at the end of a file.
   static func read(_ descriptor: Int32, into destination: inout OutputRawSpan) throws(SystemError) -> Int {
+    try unsafe fill(&destination) { unsafe systemRead(descriptor, $0.baseAddress, $0.count) }
+  }
+
+  /// Reads once from a place in a file, whatever was read before.
+  /// - Parameter limit: how many bytes at most.
+  /// - Returns: how many bytes; 0 at the end of the file.
+  static func read(
+    _ descriptor: Int32, at place: Int, upTo limit: Int, into destination: inout OutputRawSpan
+  ) throws(SystemError) -> Int {
+    try unsafe fill(&destination) { bytes in
+      unsafe pread(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(place))
+    }
+  }
+
+  private static func fill(
+    _ destination: inout OutputRawSpan, _ read: (UnsafeMutableRawBufferPointer) -> Int
+  ) throws(SystemError) -> Int {
     while true {
       let count = unsafe destination.withUnsafeMutableBytes { bytes, initialized in
-        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[initialized...])
-        let count = unsafe systemRead(descriptor, free.baseAddress, free.count)
+        let count = unsafe read(UnsafeMutableRawBufferPointer(rebasing: bytes[initialized...]))
         if count > 0 { initialized += count }
         return count
       }

@@ -9,6 +9,14 @@ import SockeyeStack
 import SockeyeWire
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 @Suite("Channels of networks")
 struct ChannelTests {
   @Test("options that the stack has not got are errors, and no traps")
@@ -84,18 +92,47 @@ struct ChannelTests {
     try await play.stage.end()
   }
 
-  @Test("files are not sent by the stack")
+  @Test("parts of a file arrive as they are, in their order among other writes")
   func fileRegions() async throws {
+    let pair = try Neighbours()
+    let text = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+    let file = try TestFile(text)
+    let listener = try await pair.server.listen(port: 7)
+    let received = Task { () -> [UInt8] in
+      let connection = try #require(try await listener.accept())
+      var all: [UInt8] = []
+      while try await connection.read(into: &all) > 0 {}
+      return all
+    }
+    let client = try await NetworkClientBootstrap(network: pair.client).connect(host: "10.1.0.2", port: 7)
+      .get()
+    client.write(ByteBuffer(string: "begin"), promise: nil)
+    client.write(IOData.fileRegion(file.region(1000..<900_000)), promise: nil)
+    client.write(IOData.fileRegion(file.region(5..<5)), promise: nil)
+    client.write(IOData.fileRegion(file.region(0..<3)), promise: nil)
+    // The file is used no more when the last write is done.
+    try await client.writeAndFlush(ByteBuffer(string: "end"))
+    try file.close()
+    try await client.close()
+    let expected = Array("begin".utf8) + text[1000..<900_000] + text[0..<3] + Array("end".utf8)
+    #expect(try await received.value == expected)
+  }
+
+  @Test("a file that ends too early, or cannot be read, ends the connection")
+  func brokenFiles() async throws {
     let pair = try Neighbours()
     let play = Play(NetworkStage(pair))
     let listening = try await play.listen(child: Part())
-    let client = try await play.connect(Part(), to: listening.channel.localAddress).get()
-    let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: -1)
-    let region = FileRegion(fileHandle: handle, readerIndex: 0, endIndex: 1)
-    await #expect(throws: ChannelError.operationUnsupported) {
-      try await client.writeAndFlush(IOData.fileRegion(region))
+    let file = try TestFile([1, 2, 3])
+    for (region, number) in [(file.region(0..<4), EIO), (file.region(0..<1), EBADF)] {
+      let client = try await play.connect(Part(), to: listening.channel.localAddress).get()
+      let error = await #expect(throws: IOError.self) {
+        try await client.writeAndFlush(IOData.fileRegion(region))
+      }
+      #expect(error?.errnoCode == number)
+      try await client.closeFuture.get()
+      if number == EIO { try file.close() }
     }
-    _ = try handle.takeDescriptorOwnership()
     try await play.stage.end()
   }
 

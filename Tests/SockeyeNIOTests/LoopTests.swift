@@ -15,6 +15,7 @@ struct LoopTests {
   @Test("timers go by the network's time, however it goes")
   func virtualTime() throws {
     let world = try Standstill()
+    defer { world.end() }
     let eventLoop = world.network.eventLoop
     let transcript = Transcript()
     eventLoop.scheduleTask(in: .hours(1)) { transcript.note("an hour") }
@@ -35,6 +36,7 @@ struct LoopTests {
   @Test("a timer that another of the same moment cancels does not run")
   func cancelledAtTheSameMoment() throws {
     let world = try Standstill()
+    defer { world.end() }
     let eventLoop = world.network.eventLoop
     let transcript = Transcript()
     let second = Guarded<Scheduled<Void>?>(nil)
@@ -111,6 +113,30 @@ struct LoopTests {
     #expect(play.events["child"]?.contains { $0.hasPrefix("event ChannelShouldQuiesceEvent") } == true)
   }
 
+  @Test("while a network shuts down, nothing new begins")
+  func nothingBeginsDuringShutdown() async throws {
+    let pair = try Neighbours()
+    let play = Play(NetworkStage(pair))
+    let listening = try await play.listen(child: Part())
+    let address = try #require(listening.channel.localAddress)
+    let client = try await play.connect(Part([.event: { $0.note("asked") }]), to: address).get()
+    let shutdown = Task { await pair.client.shutDown(grace: .seconds(30)) }
+    try await play.wait(for: "asked", of: "client")
+    await #expect(throws: EventLoopError.shutdown) {
+      _ = try await NetworkClientBootstrap(network: pair.client).connect(to: address).get()
+    }
+    await #expect(throws: EventLoopError.shutdown) {
+      _ = try await NetworkServerBootstrap(network: pair.client).bind(host: "10.1.0.1", port: 0).get()
+    }
+    await #expect(throws: EventLoopError.shutdown) {
+      _ = try await NetworkDatagramBootstrap(network: pair.client).bind(host: "10.1.0.1", port: 0).get()
+    }
+    let peer = try #require(Endpoint(parsing: "10.1.0.2:7"))
+    await #expect(throws: NetworkError.closed) { try await pair.client.connect(to: peer) }
+    try await client.close()
+    await shutdown.value
+  }
+
   @Test("a network goes on as long as it has a channel")
   func life() async throws {
     var pair: Neighbours? = try Neighbours()
@@ -147,6 +173,13 @@ private final class Standstill: LoopRunner, PacketDevice {
   func wake(_ loop: NetworkLoop) {}
   func receive(into frame: inout OutputRawSpan) throws(NetworkError) -> Bool { false }
   func send(_ packet: RawSpan) throws(NetworkError) -> Bool { true }
+
+  /// Lets go of the network, which refers to this, and whose thread this is.
+  func end() {
+    let loop = network.loop
+    built.withLock { $0 = nil }
+    _ = loop.turn()
+  }
 
   func advance(by amount: TimeAmount) {
     let loop = network.loop

@@ -104,6 +104,10 @@ struct Scene {
     context.write(NIOAny(buffer), promise: promise(name))
   }
 
+  func write(_ region: FileRegion, _ name: String) {
+    context.write(NIOAny(region), promise: promise(name))
+  }
+
   func flush() { context.flush() }
 
   func send(_ text: String) {

@@ -257,6 +257,34 @@ extension Case {
       try await listening.channel.close()
       try await play.settle()
     },
+    Case("parts of a file between buffers") { play in
+      let file = try TestFile(Array("0123456789".utf8))
+      try await play.talk(
+        client: Part([
+          .active: { scene in
+            scene.write("hello")
+            scene.write(file.region(2..<8), "part")
+            scene.write(file.region(4..<4), "nothing")
+            scene.note("waiting \(try scene.channel.syncOptions?.getOption(.bufferedWritableBytes) ?? -1)")
+            scene.write("world")
+            scene.flush()
+          }
+        ]), child: Part([.received(16): { $0.close() }]))
+      try file.close()
+    },
+    Case("a file above the high watermark") { play in
+      let file = try TestFile([UInt8](repeating: UInt8(ascii: "x"), count: 17))
+      try await play.talk(
+        client: Part([
+          .active: {
+            $0.write(file.region(0..<17), "file")
+            $0.note("flushing")
+            $0.flush()
+          }
+        ]).preparing { try $0.syncOptions?.setOption(.writeBufferWaterMark, value: marks) },
+        child: Part([.received(17): { $0.close() }]))
+      try file.close()
+    },
     Case(
       "closing the output behind four megabytes",
       client: sender(4 << 20, pieces: 4).withoutReads().ignoringWritability(),
