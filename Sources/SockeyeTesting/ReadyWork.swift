@@ -1,10 +1,12 @@
-// Holds what can be done now in a simulated network, in the order in which it became ready, and who sleeps until when.
+// Holds what can be done now in a simulated network, in the order in which it became ready, who sleeps until when, and what
+// time it is; and what becomes of loops that outlive their network.
 
 import DequeModule
 import Dispatch
 import SockeyeBytes
 package import SockeyeSockets
 import SockeyeTunnel
+import Synchronization
 
 /// Loops to turn, jobs of tasks to run, and sleepers. Others than the network's thread may add to it.
 package final class ReadyWork: Sendable {
@@ -16,16 +18,29 @@ package final class ReadyWork: Sendable {
   private struct State {
     var work: Deque<Work> = []
     var sleepers = LoopTimers()
+    /// The network is gone: nobody comes for work any more.
+    var isOver = false
   }
 
   private let state = Guarded(State())
   private let added = DispatchSemaphore(value: 0)
+  private let time = Atomic<UInt64>(0)
+  /// Held by whoever turns loops of a network that is gone.
+  private let ending = Guarded(())
+
+  /// The virtual time.
+  var now: Instant { Instant(nanoseconds: time.load(ordering: .relaxed)) }
+
+  func setTime(_ now: Instant) { time.store(now.nanoseconds, ordering: .relaxed) }
 
   package func add(_ loop: NetworkLoop) { add(.loop(loop)) }
 
   func add(_ work: Work) {
-    state.withLock { $0.work.append(work) }
-    added.signal()
+    let isOver = state.withLock { state in
+      if !state.isOver { state.work.append(work) }
+      return state.isOver
+    }
+    if isOver { finish(work) } else { added.signal() }
   }
 
   func next() -> Work? { state.withLock { $0.work.popFirst() } }
@@ -38,6 +53,34 @@ package final class ReadyWork: Sendable {
       if added.wait(timeout: limit) == .timedOut { return false }
     }
     return true
+  }
+
+  // MARK: The end
+
+  /// The network is gone, and time stands still. Loops do what is left for them; tasks that preferred this thread rest.
+  func end() {
+    ending.withLock { _ in
+      while let loop = nextToEnd() { _ = loop.turn(budget: 0) }
+    }
+  }
+
+  private func nextToEnd() -> NetworkLoop? {
+    state.withLock { state in
+      while let work = state.work.popFirst() {
+        if case .loop(let loop) = work { return loop }
+      }
+      state.isOver = true
+      return nil
+    }
+  }
+
+  /// Sockets that outlive their network: their last calls still must come to an end.
+  private func finish(_ work: Work) {
+    guard case .loop(let loop) = work else { return }
+    let turn: @Sendable () -> Void = { self.ending.withLock { _ in _ = loop.turn(budget: 0) } }
+    // Whoever asks may be anywhere.
+    let attempt: Void? = try? SystemThread.start(turn)
+    if attempt == nil { turn() }
   }
 
   // MARK: Sleepers

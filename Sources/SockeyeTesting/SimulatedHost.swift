@@ -24,7 +24,8 @@ public final class SimulatedHost: @unchecked Sendable {
     device = SimulatedDevice(world)
     do {
       loop = try NetworkLoop(
-        configuration, InterfaceConfiguration(addresses: addresses), device, SimulatedRunner(world))
+        configuration, InterfaceConfiguration(addresses: addresses), device,
+        SimulatedRunner(world.ready))
     } catch {
       preconditionFailure("a host can't have these addresses: \(error)")
     }
@@ -45,6 +46,12 @@ public final class SimulatedHost: @unchecked Sendable {
 
   func owns(_ address: IPAddress) -> Bool { addresses.contains(address) }
 
+  /// The simulated network is gone: sockets and channels hear of it.
+  func end() {
+    let loop = loop
+    loop.execute { loop.fail(.closed) }
+  }
+
   /// A packet has arrived.
   func receive(_ packet: [UInt8]) {
     device.arrived.append(packet)
@@ -56,7 +63,7 @@ public final class SimulatedHost: @unchecked Sendable {
 private final class SimulatedDevice: PacketDevice, @unchecked Sendable {
   var arrived: Deque<[UInt8]> = []
   weak var host: SimulatedHost?
-  private unowned let world: SimulatedNetwork
+  private weak let world: SimulatedNetwork?
 
   init(_ world: SimulatedNetwork) {
     self.world = world
@@ -72,22 +79,20 @@ private final class SimulatedDevice: PacketDevice, @unchecked Sendable {
   }
 
   func send(_ packet: RawSpan) throws(NetworkError) -> Bool {
-    if let host { world.send(packet, from: host) }
+    if let host, let world { world.send(packet, from: host) }
     return true
   }
 }
 
 /// Turns a loop in virtual time.
 private final class SimulatedRunner: LoopRunner, @unchecked Sendable {
-  private weak let world: SimulatedNetwork?
   private let ready: ReadyWork
 
-  init(_ world: SimulatedNetwork) {
-    self.world = world
-    ready = world.ready
+  init(_ ready: ReadyWork) {
+    self.ready = ready
   }
 
-  var now: Instant { world?.now ?? .distantFuture }
+  var now: Instant { ready.now }
 
   var isRealTime: Bool { false }
 

@@ -20,7 +20,9 @@ public final class SimulatedLink: @unchecked Sendable {
   private var packets: [[Int: Passage]] = [[:], [:]]
   private var tickets = 0
   private let record = LinkRecord()
-  private unowned let world: SimulatedNetwork
+  /// Pictures and changes may be asked for when the network is gone.
+  private weak let world: SimulatedNetwork?
+  private let seed: UInt64
 
   /// A packet on its way.
   private struct Passage {
@@ -37,6 +39,7 @@ public final class SimulatedLink: @unchecked Sendable {
     self.one = one
     self.other = other
     self.world = world
+    seed = world.seed
     emulators = [LinkEmulator(configuration, seed: seeds.0), LinkEmulator(configuration, seed: seeds.1)]
   }
 
@@ -44,10 +47,11 @@ public final class SimulatedLink: @unchecked Sendable {
 
   /// Changes what the link is like from now on, in one direction or both.
   public func configure(_ direction: Direction? = nil, _ change: (inout LinkConfiguration) -> Void) {
+    guard let now = world?.now else { return }
     for direction in directions(direction) {
       var configuration = emulators[direction.rawValue].configuration
       change(&configuration)
-      emulators[direction.rawValue].reconfigure(configuration, at: world.now)
+      emulators[direction.rawValue].reconfigure(configuration, at: now)
     }
   }
 
@@ -130,7 +134,7 @@ public final class SimulatedLink: @unchecked Sendable {
   ///   - columns: how wide.
   public func ladder(last most: Int = 60, columns: Int = 110) -> String {
     let timeline = record.timeline(
-      last: most, title: "seed \(world.seed)",
+      last: most, title: "seed \(seed)",
       left: Timeline.HostLabel(name: one.name, address: one.addresses[0]),
       right: Timeline.HostLabel(name: other.name, address: other.addresses[0]))
     var text: [UInt8] = []

@@ -7,7 +7,6 @@ public import SockeyeSimulator
 import SockeyeSockets
 public import SockeyeStack
 public import SockeyeWire
-import Synchronization
 
 /// Hosts, links and a clock of their own, for tests of programs that use sockets: loss, reordering, partitions and slow
 /// links, in milliseconds of real time, and the same every time.
@@ -24,6 +23,8 @@ import Synchronization
 ///
 /// All hosts, and all tasks that `run` begins, live on one thread, and time passes only when none of them has anything left
 /// to do. One seed gives one run, as long as the program under test takes neither time nor chance from elsewhere.
+///
+/// When nobody refers to the network any more, its hosts' networks are closed.
 public final class SimulatedNetwork: @unchecked Sendable {
   /// What all chance comes from. A test that failed fails again with the same one.
   public let seed: UInt64
@@ -37,7 +38,6 @@ public final class SimulatedNetwork: @unchecked Sendable {
   let taskExecutor: SimulatedExecutor
   let ready: ReadyWork
   private var generator: SeededGenerator
-  private let clockTime = Atomic<UInt64>(0)
 
   /// - Parameter seed: of all that is left to chance.
   public init(seed: UInt64 = 1) {
@@ -47,13 +47,18 @@ public final class SimulatedNetwork: @unchecked Sendable {
     taskExecutor = SimulatedExecutor(ready)
   }
 
+  deinit {
+    for host in hosts { host.end() }
+    ready.end()
+  }
+
   /// Virtual time since the network was made.
-  public var elapsed: Duration { .nanoseconds(Int64(clamping: clockTime.load(ordering: .relaxed))) }
+  public var elapsed: Duration { .nanoseconds(Int64(clamping: now.nanoseconds)) }
 
   /// The same for the core.
-  package var now: Instant { Instant(nanoseconds: clockTime.load(ordering: .relaxed)) }
+  package var now: Instant { ready.now }
 
-  func setTime(_ time: Instant) { clockTime.store(time.nanoseconds, ordering: .relaxed) }
+  func setTime(_ time: Instant) { ready.setTime(time) }
 
   /// Tells the time and sleeps in virtual time.
   public var clock: SimulatedClock { SimulatedClock(self) }
