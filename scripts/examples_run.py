@@ -122,7 +122,7 @@ def curl(*arguments):
     """What curl receives: status and version, how much, its digest, and how long it took."""
     began = time.monotonic()
     process = subprocess.Popen(
-        ["curl", "-sS", "-g", "-m", "120", "--cacert", CERTIFICATE, "--resolve", f"sockeye.test:443:{SERVERS['IPv4']}",
+        ["curl", "-sS", "-g", "-m", "400", "--cacert", CERTIFICATE, "--resolve", f"sockeye.test:443:{SERVERS['IPv4']}",
          "-w", "%{stderr}%{http_code} HTTP/%{http_version}", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     hashed, count = hashlib.sha256(), 0
@@ -174,7 +174,7 @@ def crowd():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(400)
     check("Hummingbird: twenty downloads at once, after one that was broken off",
           [result[2] for result in results] == [digest(pattern(size))] * 20, results)
 
