@@ -139,6 +139,7 @@ let package = Package(
         "SockeyeSocketsTestSupport", "SockeyeTunnel", "SockeyeSockets", "SockeyeNIO", "SockeyeTesting",
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOWebSocket", package: "swift-nio"),
       ])),
     .testTarget(
       name: "SockeyeTestingTests",

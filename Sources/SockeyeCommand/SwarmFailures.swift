@@ -65,6 +65,7 @@ enum SwarmFailures {
     guard plan.flows.indices.contains(flow) else { return [] }
     let recorder = SwarmRecorder(run, flow: flow)
     while run.step() {}
+    _ = run.finish()
     let name = directory + "/swarm-\(seed)"
     var text = Array((SwarmText.world(plan) + "\n\(failure.kind.name): \(failure.text)\n\n").utf8)
     Ladder(recorder.timeline(), columns: 120).append(to: &text, coloured: false)

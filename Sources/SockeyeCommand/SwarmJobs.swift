@@ -14,8 +14,7 @@ struct SwarmResult {
 
   mutating func add(_ seed: UInt64, _ outcome: SwarmOutcome) {
     statistics.add(outcome.statistics)
-    var mixer = SeededGenerator(seed: seed ^ outcome.digest)
-    digest = digest &+ mixer.next()
+    digest = digest &+ outcome.contribution(of: seed)
     if let failure = outcome.failure { failures.append((seed, failure)) }
   }
 }

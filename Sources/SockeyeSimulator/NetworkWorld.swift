@@ -149,7 +149,11 @@ public final class NetworkWorld {
   public func time(at host: NetworkHost) -> Instant { host.clock.time(at: now) }
 
   /// Has every packet that enters or leaves a link shown to a closure, which must not change the world.
+  /// An observer that holds on to the world keeps it, until `stopObserving`.
   public func observe(_ observer: @escaping (NetworkSighting) -> Void) { observers.append(observer) }
+
+  /// Lets go of all observers.
+  public func stopObserving() { observers = [] }
 
   // MARK: Links
 

@@ -43,7 +43,7 @@ public struct RandomEarlyDetection: Sendable, Equatable {
       case .bytes(let bytes): (.bytes, bytes)
       case .packets(let packets): (.packets, packets)
       }
-    let bounded = Int(min(UInt64(clamping: size), 1 << 40))
+    let bounded = max(0, min(size, .max >> 8))
     self.init(unit: unit, minimum: bounded / 12, maximum: max(bounded / 3, bounded / 12 + 1), marks: marks)
   }
 }

@@ -167,4 +167,10 @@ public struct SwarmOutcome: Sendable, Equatable {
     self.digest = digest
     self.statistics = statistics
   }
+
+  /// What this world adds to the digest of many: their sum modulo 2⁶⁴ is the same in whatever order they were run.
+  public func contribution(of seed: UInt64) -> UInt64 {
+    var mixer = SeededGenerator(seed: seed ^ digest)
+    return mixer.next()
+  }
 }

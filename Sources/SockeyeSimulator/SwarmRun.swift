@@ -281,6 +281,7 @@ public final class SwarmRun {
 
   /// What the run has come to; complete when `step` has answered false.
   public func finish() -> SwarmOutcome {
+    world.stopObserving()
     statistics.worlds = 1
     statistics.failures = failure == nil ? 0 : 1
     statistics.virtualTime = world.now - plan.start

@@ -69,13 +69,15 @@ struct WireWatch {
     return pairs[back] != nil ? (back, 1) : (there, 0)
   }
 
-  /// Forgets all connections of an address, whose host has lost its memory. A SYN,ACK of its former life may be on its way still.
+  /// Forgets all connections of an address, whose host has lost its memory. SYNs of its former life may be on their way still, and
+  /// what answers them goes by the window scales of then.
   mutating func forget(_ address: IPAddress) {
     for (tuple, known) in pairs {
       let side = tuple.local.address == address ? 0 : 1
       guard side == 0 || tuple.remote.address == address else { continue }
       var pair = Pair()
       pair[side].others = known[side].others + [known[side].initial].compactMap { $0 }
+      for end in 0...1 { pair[end].offeredShift = known[end].offeredShift }
       pairs[tuple] = pair
     }
   }

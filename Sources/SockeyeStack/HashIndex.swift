@@ -73,7 +73,7 @@ struct HashIndex {
   }
 
   private func home(of fingerprint: UInt32) -> Int {
-    slots.isEmpty ? 0 : Int(fingerprint) & (slots.count - 1)
+    slots.isEmpty ? 0 : Int(truncatingIfNeeded: fingerprint) & (slots.count - 1)
   }
 
   private static func fingerprint(of entry: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: entry >> 32) }

@@ -39,6 +39,6 @@ extension Connection {
   /// must not be kept for want of anything faster to measure.
   private var leastPace: Int {
     guard let roundTrip = roundTrip.smoothed, roundTrip > .zero else { return 1 }
-    return Int(Int64(payloadLimit) * 1_000_000_000 / roundTrip.nanoseconds)
+    return Int(clamping: Int64(payloadLimit) * 1_000_000_000 / roundTrip.nanoseconds)
   }
 }
