@@ -112,7 +112,15 @@ extension Connection {
 
   /// The handshake is complete.
   mutating func becomeEstablished(at now: Instant) {
-    transition { $0.opening = .synchronized }
+    if send.phase == .finishAcknowledged {
+      // Text and FIN have left before the end of the handshake (RFC 7413), and this one ACK is for all of it.
+      transitions.append(from: state, to: .finWait1)
+      opening = .synchronized
+      transitions.append(from: .finWait1, to: state)
+      if receive.readingClosed { timers.orphanedAt = now }
+    } else {
+      transition { $0.opening = .synchronized }
+    }
     if timers.retransmissions > 0 {
       // RFC 6298 §5.7 and RFC 5681 §3.1: a lost SYN makes for a slow RTO and a first window of one segment.
       roundTrip.beginDataAfterLostSynchronize()
