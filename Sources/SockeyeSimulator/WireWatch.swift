@@ -12,12 +12,23 @@ struct WireViolation: Sendable {
   let segment: FlightSegment
 }
 
+/// The numbers that one end used before its host lost its memory.
+private struct FormerLife {
+  let initial: SequenceNumber
+  /// One past the furthest place sent.
+  let sent: Int
+
+  func isAnswered(by acknowledgment: SequenceNumber) -> Bool { (0...sent).contains(acknowledgment - initial) }
+}
+
 /// One end of a connection as the wire knows it. Places are octets from the initial sequence number on: the SYN is at 0.
 private struct WatchedEnd {
   /// ISS, once a SYN was seen.
   var initial: SequenceNumber?
   /// Others that its SYN,ACKs had: a host that sends cookies may answer each copy of a SYN with another one.
   var others: [SequenceNumber] = []
+  /// What it was before its host lost its memory: a peer that hears of the new one late goes on answering the old one.
+  var formers: [FormerLife] = []
   /// The window scale that its SYN offers.
   var offeredShift: UInt8?
   /// One past the furthest place sent, SND.NXT as far as the wire can know.
@@ -69,15 +80,16 @@ struct WireWatch {
     return pairs[back] != nil ? (back, 1) : (there, 0)
   }
 
-  /// Forgets all connections of an address, whose host has lost its memory. SYNs of its former life may be on their way still, and
-  /// what answers them goes by the window scales of then.
+  /// Forgets all connections of an address, whose host has lost its memory. What it sent in its former life may be on its way still.
   mutating func forget(_ address: IPAddress) {
     for (tuple, known) in pairs {
       let side = tuple.local.address == address ? 0 : 1
       guard side == 0 || tuple.remote.address == address else { continue }
       var pair = Pair()
-      pair[side].others = known[side].others + [known[side].initial].compactMap { $0 }
-      for end in 0...1 { pair[end].offeredShift = known[end].offeredShift }
+      pair[side].formers = known[side].formers + known[side].others.map { FormerLife(initial: $0, sent: 1) }
+      if let initial = known[side].initial {
+        pair[side].formers.append(FormerLife(initial: initial, sent: Int(clamping: known[side].sent)))
+      }
       pairs[tuple] = pair
     }
   }
@@ -143,6 +155,11 @@ struct WireWatch {
 
   /// What speaks of the other's places.
   private static func answering(_ pair: inout Pair, _ side: Int, _ header: TCPHeader) -> StaticString? {
+    if pair[side].acknowledged == 0,
+      pair[1 - side].formers.contains(where: { $0.isAnswered(by: header.acknowledgment) })
+    {
+      return nil
+    }
     let chosen = header.acknowledgment - 1
     if pair[side].acknowledged == 0, pair[1 - side].initial != chosen, pair[1 - side].others.contains(chosen)
     {
