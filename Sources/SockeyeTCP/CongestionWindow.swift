@@ -157,7 +157,6 @@ struct CongestionWindow: Sendable, Equatable {
     size = restartSize
     deliveredSinceStart = 0
     validation.restarted()
-    round = RoundMark()
   }
 
   private mutating func save() {

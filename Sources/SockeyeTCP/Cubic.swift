@@ -9,7 +9,7 @@ struct Cubic: CongestionControlling, Equatable {
 
   /// W_max: where the window stood when the path was congested last, octets; zero while it is undefined.
   private var maximum = 0
-  /// cwnd_prior, octets; zero while it is undefined.
+  /// cwnd_prior, octets; zero before the first decrease, when there is nothing to come back to.
   private var prior = 0
   private var stage: Stage?
   private var saved: Saved?
@@ -33,7 +33,6 @@ struct Cubic: CongestionControlling, Equatable {
       window.growInSlowStart(by: sample.newlyAcknowledged)
       return
     }
-    if prior == 0 { prior = window.size }
     var stage = stage ?? Stage(window: window, maximum: maximum, at: now)
     let octets = stage.grow(sample, window: window.size, segment: window.segment, prior: prior, at: now)
     window.grow(to: octets)

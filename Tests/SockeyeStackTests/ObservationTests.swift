@@ -1,7 +1,9 @@
 // Shows what a trace learns about a host, and that nothing is kept unless somebody observes.
 
 import SockeyeStack
+import SockeyeTCP
 import SockeyeTestSupport
+import SockeyeWire
 import Testing
 
 @Suite struct ObservationTests {
@@ -142,5 +144,28 @@ import Testing
       return
     }
     #expect(record.content == .icmp(type: 0, code: 0))
+  }
+
+  /// Whoever watches sees the states in order, though with Fast Open no record of a handshake comes first.
+  @Test(.requirement("7413-2"))
+  func aFastOpenGoesFromListenToSynReceived() throws {
+    var tcp = TCPConfiguration()
+    tcp.fastOpen = true
+    let talk = Conversation(tcp: tcp)
+    talk.listen(fastOpenLimit: 10)
+    var options = TCPOptions.synchronize(mss: 1000)
+    options.fastOpen = .request
+    talk.receive("S", seq: 0, options: options)
+    let cookie = try #require(talk.expect("S.", seq: 0, ack: 1)?.header.options.fastOpen)
+    talk.use(
+      nil, hostPort: talk.hostPort, peerPort: talk.peerPort + 1, hostStart: nil, peerStart: talk.peerStart)
+    options.fastOpen = cookie
+    talk.takeObservations()
+    talk.receive("S", seq: 0, length: 100, options: options)
+    talk.expect("S.", seq: 0, ack: 101)
+    let changes = talk.takeObservations().compactMap { observation -> [TCPState]? in
+      if case .stateChanged(_, let from, let to) = observation.kind { [from, to] } else { nil }
+    }
+    #expect(changes == [[.listen, .synReceived]])
   }
 }

@@ -141,10 +141,11 @@ import Testing
   }
 
   /// After a timeout, and after a first slow start that no loss ended: K is zero.
-  @Test(.requirement("9438-6"))
-  func afterATimeoutTheStageBeginsOnItsPlateau() {
+  @Test(.requirement("9438-6"), arguments: [false, true])
+  func afterATimeoutTheStageBeginsOnItsPlateau(_ wasLossBefore: Bool) {
     var clock = AckClock(.cubic)
     clock.roundTrip = .milliseconds(200)
+    if wasLossBefore { clock.lose(at: 1_000_000) }
     for _ in 0..<990 { clock.acknowledge() }
     clock.control.timedOut(flight: 1_000_000, again: false, at: clock.now)
     while clock.window < 700_000 { clock.round() }

@@ -76,4 +76,16 @@ import Testing
     talk.receive(".", seq: 301, ack: 1, length: 100)
     #expect(blocks(talk, ack: 201) == [])
   }
+
+  /// RFC 2018 §3: as many blocks as there is room for, beside timestamps three.
+  @Test(.requirement("2018-3"), arguments: [(nil, 4), (5_000, 3)] as [(UInt32?, Int)])
+  func noMoreBlocksAreReportedThanThereIsRoomFor(timestamp: UInt32?, count: Int) {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(sackPermitted: true, timestamp: timestamp))
+    for piece in 1...6 {
+      talk.receive(".", seq: 1 + piece * 1_000, ack: 1, length: 100)
+      let blocks = talk.expect(".", seq: 1, ack: 1)?.header.options.sackBlocks
+      #expect(blocks?.count == min(piece, count))
+    }
+  }
 }

@@ -149,6 +149,7 @@ import Testing
       (configured { $0.quickAcknowledgments = -1 }, ConfigurationError.StaticField.quickAcknowledgments),
       (configured { $0.minimumWindowScale = 15 }, .minimumWindowScale),
       (configured { $0.retransmissionGranularity = .zero }, .retransmissionGranularity),
+      (configured { $0.connectTimeout = .zero }, .connectTimeout),
     ] {
       let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
       #expect(error?.field == field)

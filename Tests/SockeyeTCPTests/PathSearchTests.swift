@@ -168,4 +168,19 @@ import Testing
     search.cap(20)
     #expect(search.size == 68 && search.isOver)
   }
+
+  /// RFC 4821 §7.5: what was learnt from others is old, and a connection that never searched begins to.
+  @Test(.requirement("4821-6"))
+  func aConnectionThatKnowsOfANarrowPathLooksForMoreInTime() {
+    var configuration = TCPConfiguration()
+    configuration.pathProbing = .blackHole
+    var pair = Pair(seed: 1, configuration: configuration)
+    let isOpen = pair.run(for: .seconds(1)) { $0.client.state == .established }
+    #expect(isOpen)
+    pair.client.pathMTUChanged(to: 1000, at: pair.now)
+    let before = pair.client.isSearchingPathMTU
+    let searches = pair.client.searchPathMTU(upTo: 1500)
+    let (after, size) = (pair.client.isSearchingPathMTU, pair.client.pathMTU)
+    #expect(!before && searches && after && size == 1000)
+  }
 }

@@ -245,4 +245,19 @@ import Testing
     talk.receive(".", seq: 1, ack: 1461)
     #expect(!talk.takeEvents().contains(.writable(id)))
   }
+
+  /// Without timestamps, a round trip is as long as a whole window takes to come, however small the parts are in which
+  /// it is read.
+  @Test func whatIsReadInPartsIsMeasuredByTheWindow() {
+    var tuning = ReceiveTuning(maximum: 1 << 20, expected: 10_000, next: SequenceNumber(0))
+    var grown: [Int] = []
+    for step in 0...10 {
+      let position = SequenceNumber(0) + step * 5_000
+      let moment = ReceiveMoment(
+        read: position, next: position, clock: UInt32(1_000 + 10 * step), echo: nil, roundTrip: 1,
+        capacity: 50_000, segment: 1_000)
+      if let octets = tuning.userRead(moment) { grown.append(octets) }
+    }
+    #expect(grown.count == 1 && grown.allSatisfy { $0 > 100_000 })
+  }
 }

@@ -207,4 +207,17 @@ import Testing
     talk.expectNothing()
     talk.expectState(.synReceived)
   }
+
+  /// The peer's SYN,ACK begins a place before what is expected, and its text where it belongs.
+  @Test(.requirement("S-13"))
+  func textOfTheSynAcknowledgmentOfASimultaneousOpenIsTaken() {
+    let talk = Conversation()
+    talk.connect()
+    talk.expect("S", seq: 0)
+    talk.receive("S", seq: 0)
+    talk.expect("S.", seq: 0, ack: 1)
+    talk.receive("S.", seq: 0, ack: 1, data: Conversation.text(at: 1, 10))
+    talk.expectState(.established)
+    #expect(talk.read() == Conversation.text(at: 1, 10))
+  }
 }
