@@ -73,53 +73,13 @@ public actor Forwarder {
   }
 
   /// TCP connections that were accepted, as their handshakes are complete. The local end is where the client wanted to go.
-  public nonisolated var connections: Connections { Connections(forwarder: self) }
-
-  /// UDP flows that were accepted.
-  public nonisolated var flows: Flows { Flows(forwarder: self) }
-
-  /// TCP connections of a forwarder.
-  public struct Connections: AsyncSequence, Sendable {
-    public typealias Failure = NetworkError
-    let forwarder: Forwarder
-
-    public struct AsyncIterator: AsyncIteratorProtocol {
-      let forwarder: Forwarder
-
-      public mutating func next(
-        isolation actor: isolated (any Actor)?
-      ) async throws(NetworkError) -> TCPConnection? {
-        try await forwarder.nextConnection()
-      }
-
-      public mutating func next() async throws(NetworkError) -> TCPConnection? {
-        try await forwarder.nextConnection()
-      }
-    }
-
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(forwarder: forwarder) }
+  public nonisolated var connections: SocketSequence<TCPConnection> {
+    SocketSequence { () async throws(NetworkError) in try await self.nextConnection() }
   }
 
-  /// UDP flows of a forwarder.
-  public struct Flows: AsyncSequence, Sendable {
-    public typealias Failure = NetworkError
-    let forwarder: Forwarder
-
-    public struct AsyncIterator: AsyncIteratorProtocol {
-      let forwarder: Forwarder
-
-      public mutating func next(
-        isolation actor: isolated (any Actor)?
-      ) async throws(NetworkError) -> UDPFlow? {
-        try await forwarder.nextFlow()
-      }
-
-      public mutating func next() async throws(NetworkError) -> UDPFlow? {
-        try await forwarder.nextFlow()
-      }
-    }
-
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(forwarder: forwarder) }
+  /// UDP flows that were accepted.
+  public nonisolated var flows: SocketSequence<UDPFlow> {
+    SocketSequence { () async throws(NetworkError) in try await self.nextFlow() }
   }
 }
 

@@ -186,33 +186,11 @@ public actor TCPConnection {
   // MARK: Chunks
 
   /// What the peer sends, as it comes, until it has finished.
-  public nonisolated var chunks: Chunks { Chunks(connection: self, limit: 64 << 10) }
+  public nonisolated var chunks: SocketSequence<[UInt8]> { chunks(upTo: 64 << 10) }
 
-  /// The same in pieces of at most so many octets.
-  public nonisolated func chunks(upTo limit: Int) -> Chunks { Chunks(connection: self, limit: limit) }
-
-  /// Pieces of what a connection brings. Reads happen as pieces are asked for; until then the peer has to wait.
-  public struct Chunks: AsyncSequence, Sendable {
-    public typealias Element = [UInt8]
-    public typealias Failure = NetworkError
-    let connection: TCPConnection
-    let limit: Int
-
-    public struct AsyncIterator: AsyncIteratorProtocol {
-      let connection: TCPConnection
-      let limit: Int
-
-      public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> [UInt8]?
-      {
-        try await connection.read(upTo: limit)
-      }
-
-      public mutating func next() async throws(NetworkError) -> [UInt8]? {
-        try await connection.read(upTo: limit)
-      }
-    }
-
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(connection: connection, limit: limit) }
+  /// The same in pieces of at most so many octets. Reads happen as pieces are asked for; until then the peer has to wait.
+  public nonisolated func chunks(upTo limit: Int) -> SocketSequence<[UInt8]> {
+    SocketSequence { () async throws(NetworkError) in try await self.read(upTo: limit) }
   }
 }
 

@@ -56,20 +56,8 @@ extension TCPListener: AsyncSequence {
   public typealias Element = TCPConnection
   public typealias Failure = NetworkError
 
-  public nonisolated func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
-
-  public struct AsyncIterator: AsyncIteratorProtocol {
-    let listener: TCPListener
-
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError)
-      -> TCPConnection?
-    {
-      try await listener.accept()
-    }
-
-    public mutating func next() async throws(NetworkError) -> TCPConnection? {
-      try await listener.accept()
-    }
+  public nonisolated func makeAsyncIterator() -> SocketSequence<TCPConnection>.AsyncIterator {
+    SocketSequence.AsyncIterator { () async throws(NetworkError) in try await self.accept() }
   }
 }
 

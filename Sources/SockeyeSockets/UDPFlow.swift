@@ -62,18 +62,8 @@ extension UDPFlow: AsyncSequence {
   public typealias Element = [UInt8]
   public typealias Failure = NetworkError
 
-  public nonisolated func makeAsyncIterator() -> AsyncIterator { AsyncIterator(flow: self) }
-
-  public struct AsyncIterator: AsyncIteratorProtocol {
-    let flow: UDPFlow
-
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> [UInt8]? {
-      try await flow.receive()
-    }
-
-    public mutating func next() async throws(NetworkError) -> [UInt8]? {
-      try await flow.receive()
-    }
+  public nonisolated func makeAsyncIterator() -> SocketSequence<[UInt8]>.AsyncIterator {
+    SocketSequence.AsyncIterator { () async throws(NetworkError) in try await self.receive() }
   }
 }
 

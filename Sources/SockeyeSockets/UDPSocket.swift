@@ -83,19 +83,8 @@ extension UDPSocket: AsyncSequence {
   public typealias Element = Datagram
   public typealias Failure = NetworkError
 
-  public nonisolated func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: self) }
-
-  public struct AsyncIterator: AsyncIteratorProtocol {
-    let socket: UDPSocket
-
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(NetworkError) -> Datagram?
-    {
-      try await socket.receive()
-    }
-
-    public mutating func next() async throws(NetworkError) -> Datagram? {
-      try await socket.receive()
-    }
+  public nonisolated func makeAsyncIterator() -> SocketSequence<Datagram>.AsyncIterator {
+    SocketSequence.AsyncIterator { () async throws(NetworkError) in try await self.receive() }
   }
 }
 
