@@ -166,6 +166,10 @@ struct WireWatch {
       // This is the SYN,ACK that it goes by.
       pair[1 - side].initial = chosen
       pair[1 - side].sent = 1
+      // The one before may have belonged to a connection that was reset, whose acknowledgments count no more.
+      pair[1 - side].finish = nil
+      pair[1 - side].acknowledged = 0
+      pair[1 - side].offeredEdge = 0
       pair[side].received.insert(0..<1)
     }
     guard let place = pair[1 - side].place(of: header.acknowledgment) else { return nil }
