@@ -37,7 +37,7 @@ struct ChannelTests {
     await unsupported(datagrams, .connectTimeout, .seconds(1))
     await unsupported(datagrams, .socketOption(.so_keepalive), 1)
     await #expect(throws: ChannelError.operationUnsupported) {
-      _ = try await NetworkClientBootstrap(network: pair.client).channelOption(.backlog, value: 1)
+      _ = try await pair.patientClient.channelOption(.backlog, value: 1)
         .connect(to: try #require(listening.channel.localAddress)).get()
     }
     try await play.stage.end()
@@ -104,7 +104,7 @@ struct ChannelTests {
       while try await connection.read(into: &all) > 0 {}
       return all
     }
-    let client = try await NetworkClientBootstrap(network: pair.client).connect(host: "10.1.0.2", port: 7)
+    let client = try await pair.patientClient.connect(host: "10.1.0.2", port: 7)
       .get()
     client.write(ByteBuffer(string: "begin"), promise: nil)
     client.write(IOData.fileRegion(file.region(1000..<900_000)), promise: nil)
@@ -147,19 +147,19 @@ struct ChannelTests {
       "wrong": [address("fd00::2")],
     ])
     for name in ["server", "silent"] {
-      let client = try await NetworkClientBootstrap(network: pair.client).resolver(table)
+      let client = try await pair.patientClient.resolver(table)
         .connect(host: name, port: 7).get()
       #expect(client.remoteAddress == listening.channel.localAddress)
       try await client.close()
     }
     await #expect(throws: IOError.self) {
-      _ = try await NetworkClientBootstrap(network: pair.client).resolver(table).connect(
+      _ = try await pair.patientClient.resolver(table).connect(
         host: "wrong", port: 7
       )
       .get()
     }
     await #expect(throws: NetworkError.unknownHost("nobody")) {
-      _ = try await NetworkClientBootstrap(network: pair.client).resolver(table).connect(
+      _ = try await pair.patientClient.resolver(table).connect(
         host: "nobody", port: 7
       )
       .get()
@@ -175,7 +175,7 @@ struct ChannelTests {
     let play = Play(NetworkStage(pair))
     let listening = try await play.listen(child: Part())
     let local = try SocketAddress(ipAddress: "10.1.0.1", port: 5555)
-    let client = try await NetworkClientBootstrap(network: pair.client).bind(to: local)
+    let client = try await pair.patientClient.bind(to: local)
       .connect(to: try #require(listening.channel.localAddress)).get()
     var children = listening.children.makeAsyncIterator()
     #expect(client.localAddress == local)

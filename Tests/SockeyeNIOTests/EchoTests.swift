@@ -15,7 +15,7 @@ struct EchoTests {
       channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Echo()) }
     }.bind(host: "10.1.0.2", port: 7).get()
     let answer = pair.client.eventLoop.makePromise(of: String.self)
-    let client = try await NetworkClientBootstrap(network: pair.client).channelInitializer { channel in
+    let client = try await pair.patientClient.channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Caller(answer)) }
     }.connect(host: "10.1.0.2", port: 7).get()
     #expect(try await answer.futureResult.get() == "hello")

@@ -123,7 +123,7 @@ struct LoopTests {
     let shutdown = Task { await pair.client.shutDown(grace: .seconds(30)) }
     try await play.wait(for: "asked", of: "client")
     await #expect(throws: EventLoopError.shutdown) {
-      _ = try await NetworkClientBootstrap(network: pair.client).connect(to: address).get()
+      _ = try await pair.patientClient.connect(to: address).get()
     }
     await #expect(throws: EventLoopError.shutdown) {
       _ = try await NetworkServerBootstrap(network: pair.client).bind(host: "10.1.0.1", port: 0).get()

@@ -21,7 +21,7 @@ struct SoftwareTests {
       }
     }.bind(host: "10.1.0.2", port: 80).get()
     let answers = AsyncStream<String>.makeStream()
-    let client = try await NetworkClientBootstrap(network: pair.client).channelInitializer { channel in
+    let client = try await pair.patientClient.channelInitializer { channel in
       channel.pipeline.addHTTPClientHandlers().flatMapThrowing {
         try channel.pipeline.syncOperations.addHandler(Browser(answers.continuation))
       }
@@ -138,7 +138,7 @@ struct SoftwareTests {
     let listening = try await play.listen(child: Part())
     let bootstrap = NIOClientTCPBootstrap(
       NetworkClientBootstrap(network: pair.client), tls: NIOInsecureNoTLS())
-    let client = try await bootstrap.connectTimeout(.seconds(5)).connect(
+    let client = try await bootstrap.connectTimeout(.minutes(10)).connect(
       to: try #require(listening.channel.localAddress)
     ).get()
     #expect(client.isActive)

@@ -124,7 +124,7 @@ final class NetworkStage: Stage {
     to address: SocketAddress, timeout: TimeAmount?,
     _ client: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
   ) -> EventLoopFuture<any Channel> {
-    let bootstrap = NetworkClientBootstrap(network: pair.client).channelInitializer(client)
+    let bootstrap = pair.patientClient.channelInitializer(client)
     return (timeout.map { bootstrap.connectTimeout($0) } ?? bootstrap).connect(to: address)
   }
 
@@ -145,5 +145,12 @@ final class NetworkStage: Stage {
   func end() async throws {
     try await clientLoop.shutdownGracefully()
     try await serverLoop.shutdownGracefully()
+  }
+}
+
+extension Neighbours {
+  /// Opens connections, with more patience than NIO's ten seconds: a busy machine may keep a test waiting.
+  var patientClient: NetworkClientBootstrap {
+    NetworkClientBootstrap(network: client).connectTimeout(.minutes(10))
   }
 }
