@@ -36,9 +36,10 @@ extension Connection {
   }
 
   /// A segment a round trip, what the smallest of windows lets pass: a rate that was measured while the peer was out of reach
-  /// must not be kept for want of anything faster to measure.
+  /// must not be kept for want of anything faster to measure. Where nothing was ever sent only once, no round trip is known.
   private var leastPace: Int {
-    guard let roundTrip = roundTrip.smoothed, roundTrip > .zero else { return 1 }
+    let roundTrip = roundTrip.smoothed ?? configuration.initialRetransmissionTimeout
+    guard roundTrip > .zero else { return 1 }
     return Int(clamping: Int64(payloadLimit) * 1_000_000_000 / roundTrip.nanoseconds)
   }
 }

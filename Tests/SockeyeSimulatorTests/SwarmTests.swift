@@ -19,13 +19,14 @@ import Testing
   /// (36), a pace that asked to be woken in the past (410, 43804, 45769), memory that was too short for the text that
   /// would have freed it (55753), what was learnt of a path during a handshake (20811), a rate that was measured while the
   /// peer was out of reach (34974), a repair of a repair (311105), text of a SYN that was acknowledged late (325446), a
-  /// probe with text and FIN (327958), the number behind a cookie (331693), the buffer of a damaged segment (348286), and a FIN
-  /// that was acknowledged with the handshake (1035098). In 45932, 1016083, 1075201 and 1109787 the watch of the wire did not
-  /// know what may still be answered of a former life of a host or a connection.
+  /// probe with text and FIN (327958), the number behind a cookie (331693), the buffer of a damaged segment (348286), a FIN that
+  /// was acknowledged with the handshake (1035098), and a pace without a round trip (1162718). In 45932, 1016083,
+  /// 1075201 and 1109787 the watch of the wire did not know what may still be answered of a former life of a host or a
+  /// connection.
   @Test(
     arguments: [
       36, 410, 883, 20811, 34974, 43804, 45769, 45932, 55753, 311105, 325446, 327958, 331693, 348286,
-      1_016_083, 1_035_098, 1_075_201, 1_109_787,
+      1_016_083, 1_035_098, 1_075_201, 1_109_787, 1_162_718,
     ] as [UInt64])
   func whatFailedOnceHolds(seed: UInt64) {
     #expect(SwarmRun.outcome(of: .drawn(from: seed)).failure == nil)
