@@ -32,8 +32,8 @@ func shout(on network: Network, address: String, port: Int) async throws -> any 
 
 /// Sends a text, and returns the first answer.
 func ask(_ network: Network, _ text: String, of address: String, port: Int) async throws -> String? {
-  let client = try await NetworkClientBootstrap(network: network).connect(host: address, port: port) {
-    channel in
+  let bootstrap = NetworkClientBootstrap(network: network).connectTimeout(.minutes(1))
+  let client = try await bootstrap.connect(host: address, port: port) { channel in
     channel.eventLoop.makeCompletedFuture {
       try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
     }
