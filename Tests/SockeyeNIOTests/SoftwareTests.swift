@@ -84,7 +84,7 @@ struct SoftwareTests {
   private static func echo(_ text: String, of address: SocketAddress, _ network: Network) async throws
     -> String
   {
-    let client = try await NetworkClientBootstrap(network: network)
+    let client = try await NetworkClientBootstrap(network: network).connectTimeout(.minutes(10))
       .channelOption(.allowRemoteHalfClosure, value: true).connect(to: address) { channel in
         channel.eventLoop.makeCompletedFuture {
           try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
