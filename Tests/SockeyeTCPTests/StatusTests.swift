@@ -8,24 +8,6 @@ import SockeyeWire
 import Testing
 
 @Suite struct StatusTests {
-  /// A connection over a path of 100 ms, with segments of 1000 octets and a first window of ten of them.
-  private func talk(
-    sack: Bool = true, window: UInt16 = 60_000, _ change: (inout TCPConfiguration) -> Void = { _ in }
-  ) -> Conversation {
-    var tcp = TCPConfiguration()
-    change(&tcp)
-    let talk = Conversation(tcp: tcp)
-    talk.peerWindow = window
-    talk.listen()
-    talk.receive("S", seq: 0, options: .synchronize(mss: 1000, sackPermitted: sack))
-    talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    talk.takeSent()
-    return talk
-  }
-
   private func sack(_ talk: Conversation, _ range: Range<Int>) -> TCPOptions {
     func number(_ number: Int) -> SequenceNumber {
       SequenceNumber((talk.hostStart ?? 0) &+ UInt32(truncatingIfNeeded: number))
@@ -38,7 +20,7 @@ import Testing
   /// Found by fuzzing: after the end, SND.NXT is where it was and the buffer is empty.
   @Test(arguments: [true, false])
   func anEndedConnectionHoldsNothing(sack: Bool) {
-    let talk = talk(sack: sack)
+    let talk = Conversation.measured(sack: sack)
     talk.write(5_000)
     talk.receive("R.", seq: 1, ack: 1)
     talk.expectState(.closed)
@@ -48,7 +30,7 @@ import Testing
   // MARK: What keeps it from sending
 
   @Test func whileAllIsSentTheApplicationLimits() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     #expect(talk.status?.sendingLimit == .idle)
     talk.write(5_000)
     #expect(talk.status?.sendingLimit == .application)
@@ -64,7 +46,7 @@ import Testing
   }
 
   @Test func theCongestionWindowLimits() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(15_000)
     #expect(talk.takeSent().count == 10)
     #expect(talk.status?.sendingLimit == .congestionWindow)
@@ -79,7 +61,7 @@ import Testing
   }
 
   @Test func thePeersWindowLimits() throws {
-    let talk = talk(window: 5_000)
+    let talk = Conversation.measured(window: 5_000)
     talk.write(8_000)
     #expect(talk.takeSent().count == 5)
     #expect(talk.status?.sendingLimit == .peerWindow)
@@ -96,7 +78,7 @@ import Testing
   }
 
   @Test func theSendBufferLimits() throws {
-    let talk = talk { $0.sendBufferCapacity = 3_000 }
+    let talk = Conversation.measured { $0.sendBufferCapacity = 3_000 }
     #expect(talk.write(5_000) == 3_000)
     #expect(talk.status?.sendingLimit == .sendBuffer)
     talk.advance(.milliseconds(100))
@@ -109,7 +91,7 @@ import Testing
   }
 
   @Test func thePaceLimits() throws {
-    let talk = talk { $0.pacing = true }
+    let talk = Conversation.measured { $0.pacing = true }
     talk.write(8_000)
     let first = talk.takeSent().count
     #expect(first < 8)
@@ -124,7 +106,7 @@ import Testing
   }
 
   @Test func naglesRuleIsTheApplicationsLimit() {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(10)
     talk.write(10)
     #expect(talk.status?.unsent == 10)
@@ -132,7 +114,7 @@ import Testing
   }
 
   @Test func repairsWaitForTheCongestionWindow() throws {
-    let talk = talk(sack: true)
+    let talk = Conversation.measured(sack: true)
     talk.write(10_000)
     talk.takeSent()
     // Nothing comes back for a second; then the timer has sent the first again, and the others wait.
@@ -165,7 +147,7 @@ import Testing
   }
 
   @Test func whatThePeerHoldsAndWhatIsLostIsTold() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(8_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
@@ -178,7 +160,7 @@ import Testing
   }
 
   @Test func aCopyThatThePeerHadAlreadyIsCountedAsNeedless() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(5_000)
     talk.takeSent()
     // The ACKs are late: the last segment leaves again as a probe, and both copies arrive.
@@ -200,7 +182,7 @@ import Testing
 
   @Test(.requirement("5681-7"), arguments: [false, true])
   func onlyWhatTellsNothingNewIsADuplicate(_ sackPermitted: Bool) throws {
-    let talk = talk(sack: sackPermitted)
+    let talk = Conversation.measured(sack: sackPermitted)
     func count() -> UInt64 { talk.status?.statistics.duplicateAcknowledgments ?? 0 }
     // Nothing is outstanding.
     talk.receive(".", seq: 1, ack: 1)
@@ -229,7 +211,7 @@ import Testing
 
   @Test(.requirement("5681-7"))
   func newSackInformationMakesADuplicateWhateverTheWindow() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(5_000)
     talk.receive(".", seq: 1, ack: 1, win: 50_000, options: sack(talk, 3_001..<4_001))
     #expect(talk.status?.statistics.duplicateAcknowledgments == 1)
@@ -250,7 +232,7 @@ import Testing
   }
 
   @Test func anEndedConnectionRepairsNothing() throws {
-    let talk = talk()
+    let talk = Conversation.measured()
     talk.write(8_000)
     talk.advance(.milliseconds(100))
     talk.receive(".", seq: 1, ack: 1, options: sack(talk, 2_001..<6_001))

@@ -8,24 +8,6 @@ import SockeyeWire
 import Testing
 
 @Suite struct TimerReportTests {
-  /// A connection over a path of 100 ms, with segments of 1000 octets.
-  private func talk(
-    sack: Bool = true, win: UInt16 = 60_000, _ change: (inout TCPConfiguration) -> Void = { _ in }
-  ) -> Conversation {
-    var tcp = TCPConfiguration()
-    change(&tcp)
-    let talk = Conversation(tcp: tcp)
-    talk.peerWindow = win
-    talk.listen()
-    talk.receive("S", seq: 0, options: .synchronize(mss: 1000, sackPermitted: sack))
-    talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    talk.takeSent()
-    return talk
-  }
-
   /// The timers set since this was last asked that still run, with the time until they end.
   private func armed(_ talk: Conversation) -> [TimerKind: Interval] {
     var armed: [TimerKind: Interval] = [:]
@@ -40,7 +22,7 @@ import Testing
   }
 
   @Test func whatIsOutstandingHasATimerForItsEndAndOneForTheWhole() {
-    let talk = talk { $0.userTimeout = .seconds(30) }
+    let talk = Conversation.measured { $0.userTimeout = .seconds(30) }
     _ = armed(talk)
     talk.write(5_000)
     #expect(
@@ -66,19 +48,19 @@ import Testing
   }
 
   @Test func withoutSelectiveAcknowledgmentsThereIsTheRetransmissionTimerAlone() {
-    let talk = talk(sack: false) { $0.userTimeout = nil }
+    let talk = Conversation.measured(sack: false) { $0.userTimeout = nil }
     _ = armed(talk)
     talk.write(5_000)
     #expect(armed(talk) == [.retransmission: .seconds(1)])
   }
 
   @Test func textThatWaitsHasATimer() {
-    let closed = talk { $0.userTimeout = .seconds(30) }
+    let closed = Conversation.measured { $0.userTimeout = .seconds(30) }
     closed.receive(".", seq: 1, ack: 1, win: 0)
     _ = armed(closed)
     closed.write(100)
     #expect(armed(closed) == [.zeroWindowProbe: .seconds(1), .userTimeout: .seconds(30)])
-    let narrow = talk(win: 4_000) { $0.userTimeout = .seconds(30) }
+    let narrow = Conversation.measured(window: 4_000) { $0.userTimeout = .seconds(30) }
     narrow.write(5_000)
     narrow.takeSent()
     _ = armed(narrow)
@@ -87,14 +69,16 @@ import Testing
   }
 
   @Test func anAcknowledgmentThatIsHeldBackHasATimer() {
-    let talk = talk { $0.delayedAcknowledgment = .milliseconds(70) }
+    let talk = Conversation.measured { $0.delayedAcknowledgment = .milliseconds(70) }
     _ = armed(talk)
     talk.receive("P.", seq: 1, ack: 1, length: 100)
     #expect(armed(talk) == [.delayedAcknowledgment: .milliseconds(70)])
   }
 
   @Test func silenceHasATimerWhereItIsLookedInto() {
-    let talk = talk { $0.keepAlive = KeepAlive(idle: .minutes(10), interval: .seconds(20), probes: 3) }
+    let talk = Conversation.measured {
+      $0.keepAlive = KeepAlive(idle: .minutes(10), interval: .seconds(20), probes: 3)
+    }
     #expect(armed(talk)[.keepAlive] == .minutes(10))
     talk.advance(.minutes(10))
     #expect(talk.takeSent().count == 1)
@@ -102,7 +86,7 @@ import Testing
   }
 
   @Test func aConnectionWithoutAUserHasATimer() {
-    let talk = talk { $0.orphanTimeout = .seconds(45) }
+    let talk = Conversation.measured { $0.orphanTimeout = .seconds(45) }
     talk.close()
     talk.expect("F.", seq: 1, ack: 1)
     _ = armed(talk)
