@@ -25,9 +25,12 @@ extension Connection {
       acknowledgeNewData(header, at: now)
       if wasOpening { deliverHeld() }
     } else if agreed.selectiveAcknowledgments {
-      // The word of a duplicate may come when nothing is outstanding any more, and an ACK that was overtaken may know of
-      // text that the later one did not cover.
-      if !header.options.sackBlocks.isEmpty || acknowledgment == send.unacknowledged && send.flight > 0 {
+      // The word of a duplicate may come when nothing is outstanding any more, with a block or, of a tail-loss probe, without
+      // (RFC 8985 §7.4.2), and an ACK that was overtaken may know of text that the later one did not cover.
+      let tellsOfProbe = scoreboard.probe != nil && segment.text.upperBound == 0 && !segment.finish
+      if !header.options.sackBlocks.isEmpty
+        || acknowledgment == send.unacknowledged && (send.flight > 0 || tellsOfProbe)
+      {
         let held = scoreboard.log.sackedOctets
         repairAfter(header, advance: 0, flightBefore: send.flight, sample: nil, at: now)
         // RFC 5681 §2: new SACK information tells as much as an unchanged window.

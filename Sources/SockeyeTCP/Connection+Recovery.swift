@@ -61,8 +61,7 @@ extension Connection {
     var wait: Interval?
     var lost = 0
     let mayBeLate =
-      scoreboard.log.sackedSegments > 0 || !recovery.isOpen || delivery.includesCopies
-      || scoreboard.rack.latestIsCopy
+      scoreboard.log.sackedSegments > 0 || !recovery.isOpen || scoreboard.rack.latestIsCopy
     if mayBeLate, delivery.octets > 0 || scoreboard.log.lostOctets > 0 {
       (lost, wait) = detectLosses(at: now)
     }
@@ -263,10 +262,8 @@ extension Connection {
       timers.exclusive = .reordering(now + wait, retransmission: retransmission)
     } else if mayProbe, restart {
       armProbe(at: now, before: retransmission)
-    } else if mayProbe, timers.isProbing {
-      // RFC 8985 §7.2: what acknowledges nothing new does not put the probe off.
-      return
-    } else {
+    } else if !(mayProbe && timers.isProbing) {
+      // RFC 8985 §7.2: what acknowledges nothing new does not put a probe off.
       timers.exclusive = .retransmission(retransmission)
     }
   }
@@ -292,7 +289,6 @@ extension Connection {
       && scoreboard.probe == nil
       && scoreboard.sampledSinceProbe
       && opening == .synchronized && send.window > 0 && send.unacknowledged != send.initial
-      && timers.retransmissions == 0
   }
 
   /// PTO (RFC 8985 §7.2), never after the RTO.
@@ -350,7 +346,6 @@ extension Connection {
   mutating func logSentAgain(
     _ plan: SegmentPlan, to end: SequenceNumber, cause: RetransmissionCause, at now: Instant
   ) {
-    guard agreed.selectiveAcknowledgments else { return }
     if case .fast = recovery.phase { scoreboard.reduction.sent(plan.payloadLength) }
     let known = SequenceNumber.earlier(end, send.next)
     scoreboard.log.retransmitted(

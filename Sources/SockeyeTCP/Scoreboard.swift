@@ -35,7 +35,6 @@ struct AcknowledgedDelivery {
   var roundTrip: Interval?
   /// The peer has told of a segment that came twice (RFC 2883).
   var duplicate: SACKBlock?
-  var includesCopies = false
 }
 
 struct Scoreboard: ~Copyable {
@@ -118,7 +117,6 @@ struct Scoreboard: ~Copyable {
     let roundTrip = now - record.sentAt
     var isAmbiguous = isAmbiguous
     if record.marks.contains(.retransmitted) {
-      delivery.includesCopies = true
       if let minimum, roundTrip < minimum { isAmbiguous = true }
     } else {
       delivery.roundTrip = roundTrip

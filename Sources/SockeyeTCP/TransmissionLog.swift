@@ -82,8 +82,6 @@ struct TransmissionLog: ~Copyable {
   ) {
     if count == 0 {
       start = begin
-      head = 0
-      lostHint = 0
     } else if count == Self.limit {
       return extendLast(to: end, at: now)
     }
@@ -219,7 +217,6 @@ struct TransmissionLog: ~Copyable {
 
   /// The peer may have thrown away what it held (RFC 2018 §8).
   mutating func forgetSacks() {
-    if sackedSegments == 0 { return }
     for index in 0..<count { self[index].marks.remove(.sacked) }
     sackedOctets = 0
     sackedSegments = 0
@@ -257,16 +254,13 @@ struct TransmissionLog: ~Copyable {
 
   /// Nothing was lost after all.
   mutating func forgetLosses() {
-    if lostOctets == 0 { return }
     for index in 0..<count { self[index].marks.remove(.lost) }
     lostOctets = 0
-    lostHint = count
   }
 
   /// The first text that is lost and was not sent again, as far as it is lost without a gap.
   /// - Parameter limit: the most that is wanted, octets; at least 1.
   func firstLost(limit: Int) -> Range<Int>? {
-    guard lostOctets > 0 else { return nil }
     var found: Range<Int>?
     for index in lostHint..<count {
       let isLost = self[index].marks.contains(.lost)
@@ -284,10 +278,6 @@ struct TransmissionLog: ~Copyable {
 
   /// Remembers how far there is nothing lost, after the first loss has been sent again.
   mutating func advanceLostHint() {
-    if lostOctets == 0 {
-      lostHint = count
-      return
-    }
     while lostHint < count, !self[lostHint].marks.contains(.lost) { lostHint += 1 }
   }
 

@@ -29,18 +29,6 @@ import Testing
     return talk
   }
 
-  private func holding(_ talk: Conversation, _ blocks: Range<Int>...) -> TCPOptions {
-    var options = TCPOptions()
-    for block in blocks {
-      let start = talk.hostStart ?? 0
-      options.sackBlocks.append(
-        SACKBlock(
-          left: SequenceNumber(start &+ UInt32(block.lowerBound)),
-          right: SequenceNumber(start &+ UInt32(block.upperBound))))
-    }
-    return options
-  }
-
   private func isProbe(_ segment: SentSegment?, of length: Int) -> Bool {
     segment?.purpose == .pathProbe(packetLength: length)
   }
@@ -88,8 +76,8 @@ import Testing
     talk.write(60_000)
     #expect(isProbe(talk.takeSent().first, of: 1500))
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<3429))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<5397))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([2445..<3429]))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([2445..<5397]))
     for segment in talk.takeSent() where talk.sequence(of: segment) > 1 {
       #expect(segment.payload.count <= 984)
     }
@@ -118,10 +106,10 @@ import Testing
     let before = try #require(talk.status)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<2445))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<3429))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<2445]))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<3429]))
     talk.takeSent()
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<4413))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<4413]))
     let copies = talk.takeSent()
     #expect(copies.first.map(talk.sequence(of:)) == 1 && copies.first?.payload.count == 984)
     #expect(copies.dropFirst().first?.payload.count == 1460 - 984)
@@ -144,7 +132,7 @@ import Testing
     talk.advance(.milliseconds(100))
     // The segment behind the probe is missing, too.
     for end in [3429, 4413, 5397, 6381] {
-      talk.receive(".", seq: 1, ack: 1, options: holding(talk, 2445..<end))
+      talk.receive(".", seq: 1, ack: 1, options: talk.holding([2445..<end]))
     }
     let status = try #require(talk.status)
     #expect(status.statistics.fastRecoveries == 1 && status.statistics.pathProbesLost == 0)
@@ -157,17 +145,17 @@ import Testing
     talk.write(60_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<4413))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<4413]))
     #expect(talk.takeSent().contains { talk.sequence(of: $0) == 1 })
     #expect(talk.status?.statistics.fastRecoveries == 0)
     // What left after the copies arrives, and they don't.
     let next = 9333
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<next]))
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next + 2 * 984))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<next + 2 * 984]))
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: holding(talk, 1461..<next + 4 * 984))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([1461..<next + 4 * 984]))
     #expect(talk.status?.statistics.fastRecoveries == 1)
   }
 

@@ -186,10 +186,7 @@ import Testing
     let talk = marked()
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    var options = TCPOptions()
-    let start = SequenceNumber((talk.hostStart ?? 0) &+ 1)
-    options.sackBlocks.append(SACKBlock(left: start + 1000, right: start + 7000))
-    talk.receive(".", seq: 1, ack: 1, options: options)
+    talk.acknowledge(1, holding: 1001..<7001)
     let sent = talk.takeSent()
     #expect(talk.sequence(of: sent[0]) == 1)
     #expect(sent[0].mark == 0 && !sent[0].header.flags.contains(.cwr))
@@ -255,10 +252,7 @@ import Testing
     let talk = marked()
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    var options = TCPOptions()
-    let start = SequenceNumber((talk.hostStart ?? 0) &+ 1)
-    options.sackBlocks.append(SACKBlock(left: start + 1000, right: start + 7000))
-    talk.receive(".", seq: 1, ack: 1, options: options)
+    talk.acknowledge(1, holding: 1001..<7001)
     #expect(talk.status?.slowStartThreshold == 5000)
   }
 

@@ -108,7 +108,70 @@ import Testing
     #expect(window(rack) == .milliseconds(10))
   }
 
+  /// SND.UNA comes around: what was a round trip ago is not ahead again.
+  @Test(.requirement("8985-5"))
+  func aReportAfterTwoGigabytesCountsToo() {
+    var rack = RackDetector()
+    rack.duplicateReported(unacknowledged: Self.start, next: Self.start + 5000)
+    #expect(rack.multiplier == 2)
+    rack.acknowledged(Self.start + 5000)
+    let later = Self.start + 5000 + 0x4000_0000 + 0x4000_0000
+    rack.acknowledged(later)
+    rack.duplicateReported(unacknowledged: later, next: later + 5000)
+    #expect(rack.multiplier == 3)
+  }
+
+  @Test(.requirement("8985-6"))
+  func whatThePeerHoldsIsNotWaitedFor() {
+    var log = logged(3)
+    var rack = RackDetector()
+    for index in [1, 2] {
+      rack.delivered(log[index], isAmbiguous: false, at: at(100))
+      log.markSacked(index)
+    }
+    log.markSacked(0)
+    let found = rack.detect(in: &log, window: .milliseconds(25), at: at(100))
+    #expect(found.lost == 0 && found.wait == nil)
+  }
+
+  @Test(.requirement("8985-2"))
+  func theLatestMayBeACopy() {
+    var log = logged(3)
+    var rack = RackDetector()
+    log.markLost(0)
+    log.retransmitted(from: Self.start, to: Self.start + 1000, at: at(150), DeliverySnapshot())
+    rack.delivered(log[1], isAmbiguous: false, at: at(100))
+    #expect(!rack.latestIsCopy)
+    rack.delivered(log[0], isAmbiguous: false, at: at(250))
+    #expect(rack.latestIsCopy)
+    rack.delivered(log[2], isAmbiguous: false, at: at(260))
+    #expect(rack.latestIsCopy, "it left before the copy")
+  }
+
   // MARK: Rate reduction
+
+  @Test(.requirement("9937-1", "9937-7"))
+  func nothingOfOneRecoveryIsLeftInTheNext() {
+    var reduction = RateReduction()
+    reduction.begin(flight: 100_000)
+    reduction.acknowledged(10_000, inflight: 80_000, threshold: 50_000, isSafe: true, segmentSize: 1000)
+    reduction.sent(5000)
+    reduction.begin(flight: 6000)
+    // Its losses are found by the timer: no ACK has allowed anything yet, and the first copy leaves all the same.
+    reduction.lost(1000, segmentSize: 1000, inflight: 5000)
+    #expect(reduction.window == 6000)
+  }
+
+  @Test(.requirement("9937-3"))
+  func whatIsFoundLostBetweenAcknowledgmentsMakesNoRoom() {
+    var reduction = RateReduction()
+    reduction.begin(flight: 20_000)
+    reduction.acknowledged(4000, inflight: 15_000, threshold: 10_000, isSafe: true, segmentSize: 1000)
+    #expect(reduction.window == 17_000)
+    reduction.sent(1000)
+    reduction.lost(3000, segmentSize: 1000, inflight: 13_000)
+    #expect(reduction.window == 14_000)
+  }
 
   @Test(.requirement("9937-3", "9937-5"))
   func aboveTheThresholdWhatLeavesIsInProportionToWhatArrives() {

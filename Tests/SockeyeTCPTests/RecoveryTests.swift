@@ -1,5 +1,5 @@
 // Loss recovery with SACK: RACK-TLP, proportional rate reduction, and what undoes them (RFC 8985, RFC 9937, RFC 2018,
-// RFC 2883, RFC 3522).
+// RFC 2883, RFC 3522). What follows from each in particular is RepairTests.
 
 import SockeyeBytes
 import SockeyeTCP
@@ -8,77 +8,18 @@ import SockeyeWire
 import Testing
 
 @Suite struct RecoveryTests {
-  /// A connection over a path of 100 ms, with segments of 1000 octets and ten of them on their way.
-  /// - Parameter written: octets that the user writes.
-  private func talk(_ written: Int, timestamps: Bool = false, window: UInt16 = 65_535) -> Conversation {
-    var tcp = TCPConfiguration()
-    tcp.congestionControl = .newReno
-    let talk = Conversation(tcp: tcp)
-    talk.peerWindow = window
-    talk.listen()
-    talk.receive(
-      "S", seq: 0,
-      options: .synchronize(
-        mss: timestamps ? 1012 : 1000, windowScale: 6, sackPermitted: true, timestamp: timestamps ? 5000 : nil
-      ))
-    let answer = talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(100))
-    if timestamps {
-      talk.peerTimestamp = TimestampOption(value: 5100, echo: answer?.header.options.timestamps?.value ?? 0)
-    }
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    talk.takeSent()
-    talk.write(written)
-    return talk
-  }
-
-  private func sackBlocks(_ talk: Conversation, _ blocks: [Range<Int>]) -> TCPOptions {
-    var options = TCPOptions()
-    for block in blocks {
-      options.sackBlocks.append(
-        SACKBlock(left: number(block.lowerBound, talk), right: number(block.upperBound, talk)))
-    }
-    return options
-  }
-
-  private func number(_ number: Int, _ talk: Conversation) -> SequenceNumber {
-    SequenceNumber((talk.hostStart ?? 0) &+ UInt32(truncatingIfNeeded: number))
-  }
-
-  /// An ACK with SACK blocks.
-  private func acknowledge(_ talk: Conversation, _ ack: Int, holding blocks: Range<Int>...) {
-    talk.receive(".", seq: 1, ack: ack, options: sackBlocks(talk, blocks))
-  }
-
-  /// The next segment is this text once more, for this reason.
-  private func expectCopy(
-    _ talk: Conversation, _ range: Range<Int>, _ cause: RetransmissionCause, _ flags: String = ".",
-    after interval: Interval? = nil, sourceLocation: SourceLocation = #_sourceLocation
-  ) {
-    let sent =
-      if let interval {
-        talk.expect(
-          flags, seq: range.lowerBound, length: range.count, after: interval, sourceLocation: sourceLocation)
-      } else {
-        talk.expect(flags, seq: range.lowerBound, length: range.count, sourceLocation: sourceLocation)
-      }
-    if case .retransmission(_, _, cause) = sent?.purpose { return }
-    Issue.record("sent as \(String(describing: sent?.purpose)), not \(cause)", sourceLocation: sourceLocation)
-  }
-
   // MARK: RACK
 
   @Test(.requirement("6675-3", "6675-5", "8985-4", "8985-6", "2018-6"))
   func threeSegmentsAboveAGapShowALossAtOnce() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<2001)
-    acknowledge(talk, 1, holding: 1001..<3001)
+    talk.acknowledge(1, holding: 1001..<2001)
+    talk.acknowledge(1, holding: 1001..<3001)
     talk.expectNothing()
-    acknowledge(talk, 1, holding: 1001..<4001)
-    expectCopy(talk, 1..<1001, .overdue)
+    talk.acknowledge(1, holding: 1001..<4001)
+    talk.expectCopy(1..<1001, .overdue)
     talk.expectNothing()
     #expect(talk.status?.statistics.fastRecoveries == 1)
     #expect(talk.status?.slowStartThreshold == 5000)
@@ -86,30 +27,30 @@ import Testing
 
   @Test(.requirement("8985-4", "8985-6", "8985-12"))
   func oneSegmentAboveAGapShowsALossWithinAQuarterOfTheRoundTrip() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<2001)
-    expectCopy(talk, 1..<1001, .overdue, after: .milliseconds(25))
+    talk.acknowledge(1, holding: 1001..<2001)
+    talk.expectCopy(1..<1001, .overdue, after: .milliseconds(25))
     talk.expectNothing()
   }
 
   @Test(.requirement("8985-3", "8985-4"))
   func afterReorderingWasSeenThreeSegmentsShowNothing() {
-    let talk = talk(20_000)
+    let talk = Conversation.repairing(20_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
     // The first comes ten milliseconds late.
-    acknowledge(talk, 1, holding: 1001..<2001)
+    talk.acknowledge(1, holding: 1001..<2001)
     talk.advance(.milliseconds(10))
-    acknowledge(talk, 4001)
+    talk.acknowledge(4001)
     talk.takeSent()
     #expect(talk.status?.reorderingSeen == true)
-    acknowledge(talk, 4001, holding: 5001..<8001)
+    talk.acknowledge(4001, holding: 5001..<8001)
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) > 10_000 })
     talk.advance(.milliseconds(10))
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) > 10_000 })
-    acknowledge(talk, 8001)
+    talk.acknowledge(8001)
     talk.advance(.milliseconds(50))
     #expect(talk.status?.statistics.segmentsRetransmitted == 0)
     #expect(talk.status?.statistics.fastRecoveries == 0)
@@ -117,42 +58,42 @@ import Testing
 
   @Test(.requirement("8985-1", "8985-6", "8985-8"))
   func aCopyThatIsLostIsSentAgainWithoutATimeout() {
-    let talk = talk(30_000)
+    let talk = Conversation.repairing(30_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<4001)
+    talk.acknowledge(1, holding: 1001..<4001)
     let sent = talk.takeSent()
     #expect(talk.sequence(of: sent[0]) == 1)
     // What leaves after the copy arrives, and the copy does not.
     talk.advance(.milliseconds(50))
-    acknowledge(talk, 1, holding: 1001..<10_001)
+    talk.acknowledge(1, holding: 1001..<10_001)
     let later = talk.takeSent()
     let last = later.last.map { talk.sequence(of: $0) + 1000 } ?? 0
     #expect(last > 11_001)
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<last)
-    expectCopy(talk, 1..<1001, .overdue)
+    talk.acknowledge(1, holding: 1001..<last)
+    talk.expectCopy(1..<1001, .overdue)
     #expect(talk.status?.statistics.retransmissionTimeouts == 0)
   }
 
   @Test(.requirement("6675-1", "2018-4"))
   func whatThePeerThrowsAwayIsSentAgain() {
-    let talk = talk(5000)
+    let talk = Conversation.repairing(5000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<5001)
-    expectCopy(talk, 1..<1001, .overdue)
+    talk.acknowledge(1, holding: 1001..<5001)
+    talk.expectCopy(1..<1001, .overdue)
     talk.advance(.milliseconds(100))
     // It has lost what it said it held.
-    acknowledge(talk, 1001)
-    expectCopy(talk, 1001..<2001, .overdue)
+    talk.acknowledge(1001)
+    talk.expectCopy(1001..<2001, .overdue)
     var next = 2001
     for _ in 0..<6 {
       talk.advance(.milliseconds(100))
-      acknowledge(talk, next)
+      talk.acknowledge(next)
       for segment in talk.takeSent() { next = max(next, talk.sequence(of: segment) + segment.payload.count) }
     }
-    acknowledge(talk, 5001)
+    talk.acknowledge(5001)
     #expect(talk.status?.outstanding == 0)
   }
 
@@ -160,25 +101,25 @@ import Testing
 
   @Test(.requirement("6675-8", "6675-9", "8985-7", "2018-5"))
   func afterATimeoutTheLeftEdgeIsSentWhateverThePeerHolds() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<2001)
-    expectCopy(talk, 1..<1001, .overdue, after: .milliseconds(25))
+    talk.acknowledge(1, holding: 1001..<2001)
+    talk.expectCopy(1..<1001, .overdue, after: .milliseconds(25))
     // Nothing more is heard: neither copy nor answer arrives.
-    expectCopy(talk, 1..<1001, .timeout, after: .seconds(1))
+    talk.expectCopy(1..<1001, .timeout, after: .seconds(1))
     #expect(talk.status?.congestionWindow == 1000)
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     // What was held is not believed any more.
-    expectCopy(talk, 1001..<2001, .afterTimeout)
-    expectCopy(talk, 2001..<3001, .afterTimeout)
+    talk.expectCopy(1001..<2001, .afterTimeout)
+    talk.expectCopy(2001..<3001, .afterTimeout)
     talk.expectNothing()
   }
 
   @Test(.requirement("5682-7"))
   func aTimeoutIsUndoneWhenTheOriginalAnswers() {
-    let talk = talk(10_000, timestamps: true)
+    let talk = Conversation.repairing(10_000, timestamps: true)
     let original = talk.takeSent()
     #expect(original.count == 10)
     let window = talk.status?.congestionWindow
@@ -189,51 +130,51 @@ import Testing
     talk.advance(.milliseconds(500))
     talk.peerTimestamp = TimestampOption(
       value: 7000, echo: original[0].header.options.timestamps?.value ?? 0)
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     #expect(talk.status?.statistics.spuriousRecoveries == 1)
     #expect((talk.status?.congestionWindow ?? 0) >= (window ?? .max))
-    acknowledge(talk, 10_001)
+    talk.acknowledge(10_001)
     #expect(talk.status?.statistics.segmentsRetransmitted == 2)
   }
 
   /// RFC 9293 §3.8.6: the window has shrunk, and what is sent again keeps to it.
   @Test(.requirement("SHLD-16"))
   func copiesKeepToAWindowThatHasShrunk() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
     // 23 units of 64 octets hold the first of the two that are lost.
     talk.peerWindow = 23
-    acknowledge(talk, 1, holding: 2001..<9001)
-    expectCopy(talk, 1..<1001, .overdue)
+    talk.acknowledge(1, holding: 2001..<9001)
+    talk.expectCopy(1..<1001, .overdue)
     talk.expectNothing()
     talk.peerWindow = 100
-    acknowledge(talk, 1, holding: 2001..<9001)
-    expectCopy(talk, 1001..<2001, .overdue)
+    talk.acknowledge(1, holding: 2001..<9001)
+    talk.expectCopy(1001..<2001, .overdue)
   }
 
   // MARK: Tail-loss probes
 
   @Test(.requirement("8985-9", "8985-10"))
   func theEndOfAFlightIsProbedAfterTwoRoundTrips() {
-    let talk = talk(3000)
+    let talk = Conversation.repairing(3000)
     talk.takeSent()
-    expectCopy(talk, 2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
+    talk.expectCopy(2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
     // One probe, and then the RTO.
     talk.expectNothing(for: .milliseconds(999))
-    expectCopy(talk, 1..<1001, .timeout, after: .milliseconds(1))
+    talk.expectCopy(1..<1001, .timeout, after: .milliseconds(1))
   }
 
   @Test(.requirement("8985-9"))
   func aSingleSegmentIsGivenTimeForADelayedAcknowledgment() {
-    let talk = talk(1000)
+    let talk = Conversation.repairing(1000)
     talk.takeSent()
-    expectCopy(talk, 1..<1001, .tailLossProbe, "P.", after: .milliseconds(400))
+    talk.expectCopy(1..<1001, .tailLossProbe, "P.", after: .milliseconds(400))
   }
 
   @Test(.requirement("8985-10"))
   func aProbeTakesNewDataBeyondTheCongestionWindow() {
-    let talk = talk(20_000)
+    let talk = Conversation.repairing(20_000)
     #expect(talk.takeSent().count == 10)
     let probe = talk.expect(".", seq: 10_001, length: 1000, after: .milliseconds(200))
     #expect(probe?.purpose == .tailLossProbe)
@@ -242,34 +183,34 @@ import Testing
 
   @Test(.requirement("8985-10"))
   func aProbeRespectsThePeersWindow() {
-    let talk = talk(20_000, window: 157)
+    let talk = Conversation.repairing(20_000, window: 157)
     // 157 units of 64 octets are ten segments and a little.
     talk.takeSent()
-    expectCopy(talk, 9001..<10_001, .tailLossProbe, after: .milliseconds(200))
+    talk.expectCopy(9001..<10_001, .tailLossProbe, after: .milliseconds(200))
   }
 
   @Test(.requirement("8985-11"))
   func aProbeThatRepairedALossHalvesTheWindow() {
-    let talk = talk(3000)
+    let talk = Conversation.repairing(3000)
     talk.takeSent()
-    expectCopy(talk, 2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
+    talk.expectCopy(2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
     talk.write(1000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 4001)
+    talk.acknowledge(4001)
     #expect((talk.status?.congestionWindow ?? .max) < 10_000)
   }
 
   @Test(.requirement("8985-11", "2883-3"))
   func aProbeThatCameTwiceChangesNothing() {
-    let talk = talk(3000)
+    let talk = Conversation.repairing(3000)
     talk.takeSent()
-    expectCopy(talk, 2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
+    talk.expectCopy(2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
     talk.write(1000)
     talk.takeSent()
-    acknowledge(talk, 3001)
-    acknowledge(talk, 3001, holding: 2001..<3001)
-    acknowledge(talk, 4001)
+    talk.acknowledge(3001)
+    talk.acknowledge(3001, holding: 2001..<3001)
+    talk.acknowledge(4001)
     #expect((talk.status?.congestionWindow ?? 0) >= 10_000)
     #expect(talk.status?.statistics.duplicatesReported == 1)
   }
@@ -277,14 +218,14 @@ import Testing
   /// The word of the duplicate comes when nothing is outstanding any more, as after every short answer.
   @Test(.requirement("8985-11", "2883-3"))
   func aProbeThatCameTwiceAtTheEndOfAllDataChangesNothing() {
-    let talk = talk(3000)
+    let talk = Conversation.repairing(3000)
     talk.takeSent()
-    expectCopy(talk, 2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
-    acknowledge(talk, 3001)
-    acknowledge(talk, 3001, holding: 2001..<3001)
+    talk.expectCopy(2001..<3001, .tailLossProbe, "P.", after: .milliseconds(200))
+    talk.acknowledge(3001)
+    talk.acknowledge(3001, holding: 2001..<3001)
     talk.write(1000)
     talk.takeSent()
-    acknowledge(talk, 4001)
+    talk.acknowledge(4001)
     #expect((talk.status?.congestionWindow ?? 0) >= 10_000)
     #expect(talk.status?.statistics.duplicatesReported == 1)
   }
@@ -292,12 +233,12 @@ import Testing
   /// Once what a probe brought is acknowledged there may be another.
   @Test(.requirement("8985-9", "8985-10"))
   func theNextFlightHasAProbeOfItsOwn() {
-    let talk = talk(11_000)
+    let talk = Conversation.repairing(11_000)
     talk.takeSent()
     let probe = talk.expect("P.", seq: 10_001, length: 1000, after: .milliseconds(200))
     #expect(probe?.purpose == .tailLossProbe)
     talk.advance(.milliseconds(50))
-    acknowledge(talk, 11_001)
+    talk.acknowledge(11_001)
     talk.write(2000)
     talk.takeSent()
     let smoothed = talk.status?.smoothedRoundTrip ?? .zero
@@ -311,41 +252,41 @@ import Testing
 
   @Test(.requirement("9937-3", "9937-9", "6675-7", "9937-1", "9937-2", "9937-5", "9937-8"))
   func theWindowComesDownEvenly() {
-    let talk = talk(100_000)
+    let talk = Conversation.repairing(100_000)
     talk.advance(.milliseconds(100))
     // Twenty segments on their way.
-    for number in 1...10 { acknowledge(talk, number * 1000 + 1) }
+    for number in 1...10 { talk.acknowledge(number * 1000 + 1) }
     talk.takeSent()
     #expect(talk.status?.outstanding == 20_000)
     talk.advance(.milliseconds(100))
     // The first of them is lost; each of the others is told of by itself.
     var sent = 0
     for number in 1...19 {
-      acknowledge(talk, 10_001, holding: 11_001..<11_001 + number * 1000)
+      talk.acknowledge(10_001, holding: 11_001..<11_001 + number * 1000)
       sent += talk.takeSent().count
     }
     // Half as much leaves as arrives, the copy and what left before the loss was known among it.
     #expect((9...11).contains(sent))
-    acknowledge(talk, 30_001)
+    talk.acknowledge(30_001)
     #expect(talk.status?.congestionWindow == talk.status?.slowStartThreshold)
     #expect(talk.status?.statistics.segmentsRetransmitted == 1)
   }
 
   @Test(.requirement("9937-6", "9937-7"))
   func manyLossesAreRepairedNoFasterThanSlowStart() {
-    let talk = talk(20_000)
+    let talk = Conversation.repairing(20_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
     // Only the last three arrive.
-    acknowledge(talk, 1, holding: 7001..<8001)
-    acknowledge(talk, 1, holding: 7001..<9001)
+    talk.acknowledge(1, holding: 7001..<8001)
+    talk.acknowledge(1, holding: 7001..<9001)
     talk.takeSent()
-    acknowledge(talk, 1, holding: 7001..<10_001)
+    talk.acknowledge(1, holding: 7001..<10_001)
     let first = talk.takeSent()
     #expect(talk.sequence(of: first[0]) == 1)
     #expect(first.count <= 3)
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1001, holding: 7001..<10_001)
+    talk.acknowledge(1001, holding: 7001..<10_001)
     #expect(talk.takeSent().count <= 2)
   }
 
@@ -353,15 +294,15 @@ import Testing
 
   @Test(.requirement("2883-3"))
   func aRecoveryIsUndoneWhenEveryCopyCameTwice() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<4001)
-    expectCopy(talk, 1..<1001, .overdue)
+    talk.acknowledge(1, holding: 1001..<4001)
+    talk.expectCopy(1..<1001, .overdue)
     #expect((talk.status?.slowStartThreshold ?? .max) == 5000)
     // It was only late.
-    acknowledge(talk, 4001)
-    acknowledge(talk, 10_001, holding: 1..<1001)
+    talk.acknowledge(4001)
+    talk.acknowledge(10_001, holding: 1..<1001)
     #expect(talk.status?.statistics.spuriousRecoveries == 1)
     #expect((talk.status?.congestionWindow ?? 0) >= 10_000)
     #expect((talk.status?.slowStartThreshold ?? 0) > 5000)
@@ -370,18 +311,18 @@ import Testing
   /// RFC 3522 §3.2: only the first ACK that covers the first copy tells which of the two it answers.
   @Test(.requirement("2883-3"))
   func aLaterAcknowledgmentWithAnOldEchoUndoesNothing() {
-    let talk = talk(10_000, timestamps: true)
+    let talk = Conversation.repairing(10_000, timestamps: true)
     let original = talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 1001..<4001)
+    talk.acknowledge(1, holding: 1001..<4001)
     let copy = talk.takeSent().first { talk.sequence(of: $0) == 1 }
     #expect(copy != nil)
     talk.advance(.milliseconds(100))
     talk.peerTimestamp = TimestampOption(value: 5300, echo: copy?.header.options.timestamps?.value ?? 0)
-    acknowledge(talk, 4001)
+    talk.acknowledge(4001)
     #expect(talk.status?.statistics.spuriousRecoveries == 0)
     talk.peerTimestamp = TimestampOption(value: 5301, echo: original[5].header.options.timestamps?.value ?? 0)
-    acknowledge(talk, 7001)
+    talk.acknowledge(7001)
     #expect(talk.status?.statistics.spuriousRecoveries == 0)
     #expect(talk.status?.recoveryPhase == .recovery)
   }
@@ -389,13 +330,13 @@ import Testing
   /// Copies whose ACKs are lost answer nothing: their time is no round trip.
   @Test(.requirement("6298-5"))
   func anAcknowledgmentThatTellsOfDuplicatesIsNoMeasure() {
-    let talk = talk(1000, timestamps: true)
+    let talk = Conversation.repairing(1000, timestamps: true)
     let first = talk.takeSent()[0]
     let before = talk.status?.smoothedRoundTrip
     talk.advance(.seconds(8))
     #expect(talk.takeSent().count >= 3)
     talk.peerTimestamp = TimestampOption(value: 14_000, echo: first.header.options.timestamps?.value ?? 0)
-    acknowledge(talk, 1001, holding: 1..<1001)
+    talk.acknowledge(1001, holding: 1..<1001)
     #expect(talk.status?.outstanding == 0)
     #expect(talk.status?.smoothedRoundTrip == before)
   }
@@ -403,12 +344,12 @@ import Testing
   // MARK: Forgeries
 
   @Test func blocksOfWhatWasNeverSentCountForNothing() {
-    let talk = talk(10_000)
+    let talk = Conversation.repairing(10_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 1, holding: 11_001..<14_001, 20_001..<30_001)
-    acknowledge(talk, 1, holding: 1..<5001)
-    acknowledge(talk, 1, holding: -10_000 ..< -5000)
+    talk.acknowledge(1, holding: 11_001..<14_001, 20_001..<30_001)
+    talk.acknowledge(1, holding: 1..<5001)
+    talk.acknowledge(1, holding: -10_000 ..< -5000)
     talk.expectNothing(for: .milliseconds(50))
     #expect(talk.status?.statistics.fastRecoveries == 0)
     #expect(talk.status?.outstanding == 10_000)

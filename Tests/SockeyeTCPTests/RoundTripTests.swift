@@ -100,5 +100,12 @@ import Testing
     now = now + .seconds(301)
     estimator.noteMinimum(.milliseconds(60), at: now)
     #expect(estimator.minimum == .milliseconds(60))
+    // And each change has five minutes of its own.
+    now = now + .seconds(1)
+    estimator.noteMinimum(.milliseconds(90), at: now)
+    #expect(estimator.minimum == .milliseconds(60))
+    now = now + .seconds(300)
+    estimator.noteMinimum(.milliseconds(80), at: now)
+    #expect(estimator.minimum == .milliseconds(80))
   }
 }

@@ -33,21 +33,10 @@ import Testing
     return talk
   }
 
-  private func acknowledge(_ talk: Conversation, _ ack: Int, holding blocks: Range<Int>...) {
-    let start = talk.hostStart ?? 0
-    var options = TCPOptions()
-    for block in blocks {
-      options.sackBlocks.append(
-        SACKBlock(
-          left: SequenceNumber(start &+ UInt32(block.lowerBound)),
-          right: SequenceNumber(start &+ UInt32(block.upperBound))))
-    }
-    talk.receive(".", seq: 1, ack: ack, options: options)
-  }
-
   private func expectUndone(_ talk: Conversation, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(talk.status?.statistics.spuriousRecoveries == 1, sourceLocation: sourceLocation)
     #expect(talk.status?.statistics.segmentsRetransmitted == 1, sourceLocation: sourceLocation)
+    #expect(talk.status?.recoveryPhase == .open, sourceLocation: sourceLocation)
     #expect((talk.status?.congestionWindow ?? 0) >= 10_000, sourceLocation: sourceLocation)
   }
 
@@ -61,25 +50,25 @@ import Testing
   @Test(.requirement("5682-1", "5682-3", "5682-4"))
   func twoAcknowledgmentsThatAdvanceShowThatTheOriginalsAreArriving() {
     let talk = timedOut(sack: false)
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     talk.expect(".", seq: 10_001, length: 1000)
     talk.expect(".", seq: 11_001, length: 1000)
     talk.expectNothing()
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     expectUndone(talk)
-    acknowledge(talk, 12_001)
+    talk.acknowledge(12_001)
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) >= 12_001 })
   }
 
   /// Once all that was outstanding has been acknowledged, the timeout is history, and duplicates tell of a loss again.
   @Test func duplicatesCountAgainAfterwards() {
     let talk = timedOut(sack: false)
-    acknowledge(talk, 10_001)
+    talk.acknowledge(10_001)
     talk.takeSent()
-    acknowledge(talk, 11_001)
-    acknowledge(talk, 12_001)
+    talk.acknowledge(11_001)
+    talk.acknowledge(12_001)
     talk.takeSent()
-    for _ in 0..<3 { acknowledge(talk, 12_001) }
+    for _ in 0..<3 { talk.acknowledge(12_001) }
     #expect(talk.takeSent().contains { talk.sequence(of: $0) == 12_001 })
     #expect(talk.status?.statistics.retransmissionTimeouts == 1)
   }
@@ -87,9 +76,9 @@ import Testing
   @Test(.requirement("5682-2"))
   func aDuplicateFirstIsNoAnswer() {
     let talk = timedOut(sack: false)
-    acknowledge(talk, 1)
+    talk.acknowledge(1)
     talk.expectNothing()
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     talk.expect(".", seq: 1001, length: 1000)
     talk.expect(".", seq: 2001, length: 1000)
     talk.expectNothing()
@@ -99,7 +88,7 @@ import Testing
   @Test(.requirement("5682-2"), arguments: [false, true])
   func anAcknowledgmentOfEverythingIsNoAnswer(_ sack: Bool) {
     let talk = timedOut(sack: sack)
-    acknowledge(talk, sack ? 11_001 : 10_001)
+    talk.acknowledge(sack ? 11_001 : 10_001)
     expectNotUndone(talk)
     #expect(talk.takeSent().count == 2)
     #expect(talk.status?.statistics.segmentsRetransmitted == 1)
@@ -108,7 +97,7 @@ import Testing
   @Test(.requirement("5682-2"), arguments: [false, true])
   func anAcknowledgmentOfAPartOfTheCopyIsNoAnswer(_ sack: Bool) {
     let talk = timedOut(sack: sack)
-    acknowledge(talk, 501)
+    talk.acknowledge(501)
     let copies = talk.takeSent()
     #expect(copies.first.map { talk.sequence(of: $0) } == 1001)
     expectNotUndone(talk)
@@ -117,9 +106,9 @@ import Testing
   @Test(.requirement("5682-4"))
   func aDuplicateSecondMeansThatTheRestIsLost() {
     let talk = timedOut(sack: false)
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     #expect(talk.takeSent().count == 2)
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     expectNotUndone(talk)
     #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 2001)
   }
@@ -127,7 +116,7 @@ import Testing
   @Test(.requirement("5682-3"), arguments: [false, true])
   func withNothingNewToSendTheCopiesGoOn(_ sack: Bool) {
     let talk = timedOut(sack: sack, written: sack ? 11_000 : 10_000)
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
     expectNotUndone(talk)
   }
@@ -137,28 +126,28 @@ import Testing
     let talk = timedOut(sack: false)
     // 141 units of 64 octets end with what is outstanding.
     talk.peerWindow = 141
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
   }
 
   @Test(.requirement("5682-3"))
   func whatIsNewMayBeSmall() {
     let talk = timedOut(sack: false, written: 10_010)
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     talk.expect("P.", seq: 10_001, length: 10)
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     expectUndone(talk)
   }
 
   @Test(.requirement("5682-1", "5682-6"), arguments: [false, true])
   func aSecondTimeoutInTheSameRepairIsNotLookedInto(_ sack: Bool) {
     let talk = timedOut(sack: sack)
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     #expect(talk.takeSent().count == 2)
     talk.expect(".", seq: 1001, length: 1000, within: .seconds(4))
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 2001)
-    acknowledge(talk, 4001)
+    talk.acknowledge(4001)
     expectNotUndone(talk)
   }
 
@@ -169,19 +158,19 @@ import Testing
     let talk = timedOut(sack: true)
     let before = talk.status?.smoothedRoundTrip
     // Overtaken by the second, the first is still on its way.
-    acknowledge(talk, 1, holding: 1001..<2001)
+    talk.acknowledge(1, holding: 1001..<2001)
     talk.expectNothing()
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     talk.expect(".", seq: 11_001, length: 1000)
     talk.expect(".", seq: 12_001, length: 1000)
     talk.expectNothing()
-    acknowledge(talk, 2001, holding: 3001..<4001)
+    talk.acknowledge(2001, holding: 3001..<4001)
     expectUndone(talk)
     // The path is slower than was thought.
     #expect((talk.status?.smoothedRoundTrip ?? .zero) > (before ?? .zero))
     // The copy arrives as well, which shows the same once more and changes nothing.
     let window = talk.status?.congestionWindow
-    acknowledge(talk, 2001, holding: 1..<1001, 3001..<4001)
+    talk.acknowledge(2001, holding: 1..<1001, 3001..<4001)
     #expect(talk.status?.statistics.spuriousRecoveries == 1 && talk.status?.congestionWindow == window)
   }
 
@@ -189,21 +178,21 @@ import Testing
   @Test(.requirement("5682-5"))
   func theNewSegmentsKeepThePace() {
     let talk = timedOut(sack: true, isPaced: true)
-    acknowledge(talk, 1, holding: 1001..<2001)
+    talk.acknowledge(1, holding: 1001..<2001)
     talk.expectNothing(for: .milliseconds(10))
-    acknowledge(talk, 2001)
+    talk.acknowledge(2001)
     talk.expect(".", seq: 11_001, length: 1000, within: .seconds(1))
     talk.expect(".", seq: 12_001, length: 1000, within: .seconds(1))
-    acknowledge(talk, 2001, holding: 3001..<4001)
+    talk.acknowledge(2001, holding: 3001..<4001)
     expectUndone(talk)
   }
 
   @Test(.requirement("5682-5"))
   func withSackNewsOfTheNewSegmentsMeansThatTheRestIsLost() {
     let talk = timedOut(sack: true)
-    acknowledge(talk, 1001)
+    talk.acknowledge(1001)
     #expect(talk.takeSent().count == 2)
-    acknowledge(talk, 1001, holding: 11_001..<12_001)
+    talk.acknowledge(1001, holding: 11_001..<12_001)
     expectNotUndone(talk)
     #expect(talk.takeSent().first.map { talk.sequence(of: $0) } == 1001)
   }
@@ -212,22 +201,22 @@ import Testing
   func aTimeoutInARepairIsNotLookedInto() {
     let talk = timedOut(sack: true)
     // The first timeout's repair is over, and a second begins with a loss.
-    acknowledge(talk, 11_001)
+    talk.acknowledge(11_001)
     let sent = talk.takeSent().count
     #expect(sent == 2)
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 13_001)
+    talk.acknowledge(13_001)
     #expect(talk.takeSent().count == 3)
     talk.advance(.milliseconds(100))
-    acknowledge(talk, 16_001)
+    talk.acknowledge(16_001)
     #expect(talk.takeSent().count == 4)
-    acknowledge(talk, 16_001, holding: 17_001..<20_001)
+    talk.acknowledge(16_001, holding: 17_001..<20_001)
     #expect(talk.takeSent().contains { talk.sequence(of: $0) == 16_001 })
     talk.expect(".", seq: 16_001, length: 1000, within: .seconds(4))
-    acknowledge(talk, 17_001)
+    talk.acknowledge(17_001)
     let copies = talk.takeSent()
     #expect(!copies.isEmpty && copies.allSatisfy { talk.sequence(of: $0) < 20_001 })
-    acknowledge(talk, 19_001)
+    talk.acknowledge(19_001)
     #expect(talk.status?.statistics.spuriousRecoveries == 0)
   }
 }

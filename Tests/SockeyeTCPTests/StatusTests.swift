@@ -8,15 +8,6 @@ import SockeyeWire
 import Testing
 
 @Suite struct StatusTests {
-  private func sack(_ talk: Conversation, _ range: Range<Int>) -> TCPOptions {
-    func number(_ number: Int) -> SequenceNumber {
-      SequenceNumber((talk.hostStart ?? 0) &+ UInt32(truncatingIfNeeded: number))
-    }
-    var options = TCPOptions()
-    options.sackBlocks.append(SACKBlock(left: number(range.lowerBound), right: number(range.upperBound)))
-    return options
-  }
-
   /// Found by fuzzing: after the end, SND.NXT is where it was and the buffer is empty.
   @Test(arguments: [true, false])
   func anEndedConnectionHoldsNothing(sack: Bool) {
@@ -151,7 +142,7 @@ import Testing
     talk.write(8_000)
     talk.takeSent()
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 2_001..<6_001))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([2_001..<6_001]))
     let status = try #require(talk.status)
     #expect(status.recoveryPhase == .recovery)
     #expect(status.selectivelyAcknowledged == 4_000)
@@ -167,13 +158,13 @@ import Testing
     talk.advance(.milliseconds(300))
     #expect(talk.takeSent().count == 1)
     talk.receive(".", seq: 1, ack: 5_001)
-    talk.receive(".", seq: 1, ack: 5_001, options: sack(talk, 4_001..<5_001))
+    talk.receive(".", seq: 1, ack: 5_001, options: talk.holding([4_001..<5_001]))
     let counters = try #require(talk.status?.statistics)
     #expect(counters.segmentsRetransmitted == 1)
     #expect(counters.needlessRetransmissions == 1 && counters.duplicatesReported == 1)
     // What was sent once and doubled by the network is no needless copy of ours.
     talk.write(1_000)
-    talk.receive(".", seq: 1, ack: 6_001, options: sack(talk, 5_001..<6_001))
+    talk.receive(".", seq: 1, ack: 6_001, options: talk.holding([5_001..<6_001]))
     #expect(talk.status?.statistics.needlessRetransmissions == 1)
     #expect(talk.status?.statistics.duplicatesReported == 2)
   }
@@ -213,11 +204,11 @@ import Testing
   func newSackInformationMakesADuplicateWhateverTheWindow() throws {
     let talk = Conversation.measured()
     talk.write(5_000)
-    talk.receive(".", seq: 1, ack: 1, win: 50_000, options: sack(talk, 3_001..<4_001))
+    talk.receive(".", seq: 1, ack: 1, win: 50_000, options: talk.holding([3_001..<4_001]))
     #expect(talk.status?.statistics.duplicateAcknowledgments == 1)
-    talk.receive(".", seq: 1, ack: 1, win: 40_000, options: sack(talk, 3_001..<4_001))
+    talk.receive(".", seq: 1, ack: 1, win: 40_000, options: talk.holding([3_001..<4_001]))
     #expect(talk.status?.statistics.duplicateAcknowledgments == 1, "old information and another window")
-    talk.receive(".", seq: 1, ack: 1, win: 40_000, options: sack(talk, 3_001..<4_001))
+    talk.receive(".", seq: 1, ack: 1, win: 40_000, options: talk.holding([3_001..<4_001]))
     #expect(talk.status?.statistics.duplicateAcknowledgments == 2)
   }
 
@@ -235,7 +226,7 @@ import Testing
     let talk = Conversation.measured()
     talk.write(8_000)
     talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 2_001..<6_001))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([2_001..<6_001]))
     let id = try #require(talk.connection)
     #expect(try talk.stack.transmissionStatus(of: id).phase == .recovery)
     talk.receive("R.", seq: 1, ack: 1)

@@ -31,12 +31,7 @@ import Testing
       ])
     // A gap may be one of order.
     talk.advance(.milliseconds(100))
-    var options = TCPOptions()
-    options.sackBlocks.append(
-      SACKBlock(
-        left: SequenceNumber((talk.hostStart ?? 0) &+ 2_001),
-        right: SequenceNumber((talk.hostStart ?? 0) &+ 3_001)))
-    talk.receive(".", seq: 1, ack: 1_001, options: options)
+    talk.acknowledge(1_001, holding: 2_001..<3_001)
     let times = armed(talk)
     #expect(times[.reordering] == .milliseconds(25) && times[.tailLossProbe] == nil)
     #expect(times[.retransmission] == .seconds(1) && times[.userTimeout] == .seconds(30))

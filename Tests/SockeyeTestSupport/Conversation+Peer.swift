@@ -49,6 +49,26 @@ extension Conversation {
     receiveSegment(bytes + padded + Self.text(at: seq, length))
   }
 
+  /// One of the host's numbers, counted from its SYN.
+  public func hostNumber(_ number: Int) -> SequenceNumber {
+    SequenceNumber((hostStart ?? 0) &+ UInt32(truncatingIfNeeded: number))
+  }
+
+  /// Options which say that the peer holds these of the host's octets, counted from its SYN.
+  public func holding(_ ranges: [Range<Int>]) -> TCPOptions {
+    var options = TCPOptions()
+    for range in ranges {
+      options.sackBlocks.append(
+        SACKBlock(left: hostNumber(range.lowerBound), right: hostNumber(range.upperBound)))
+    }
+    return options
+  }
+
+  /// The peer, who has sent nothing but its SYN, acknowledges, and says what it holds above that.
+  public func acknowledge(_ ack: Int, holding ranges: Range<Int>...) {
+    receive(".", seq: 1, ack: ack, options: holding(ranges))
+  }
+
   /// A whole TCP segment; its checksum is put in.
   public func receiveSegment(
     _ segment: [UInt8], badChecksum: Bool = false, from: IPAddress? = nil, to: IPAddress? = nil
