@@ -26,7 +26,6 @@ extension Connection {
   /// it does not know (RFC 3168 §6.1.1.1).
   var synchronizeAsksForMarks: Bool {
     configuration.explicitCongestionNotification == .requested && send.next == send.initial
-      && opening == .synchronizeSent
   }
 
   /// Text that is taken came in a packet with these marks (RFC 3168 §6.1.3). CWR ends what was before it, CE begins
@@ -46,20 +45,19 @@ extension Connection {
   mutating func echoArrived(_ header: TCPHeader, flight: Int, at now: Instant) -> Bool {
     guard agreed.congestionNotification, header.flags.contains(.ece) else { return false }
     if let before = marks.reducedBefore, header.acknowledgment <= before { return true }
-    guard recovery.isOpen else { return true }
     if congestion.congestionWindow <= payloadLimit { holdText(at: now) }
-    congestion.congestionExperienced(flight: flight, at: now)
+    // At the end of a recovery much of what was outstanding had arrived long before.
+    congestion.congestionExperienced(flight: min(flight, congestion.congestionWindow), at: now)
     statistics.marksEchoed += 1
     windowShrank()
     return true
   }
 
   /// RFC 3168 §6.1.2: a window of one segment can't shrink; what leaves next waits as long as the retransmission timer,
-  /// which starts over.
+  /// which the ACK starts over.
   private mutating func holdText(at now: Instant) {
     marks.holdsText = true
     pacer.hold(until: now + roundTrip.timeout)
-    if case .retransmission = timers.exclusive { timers.exclusive = .retransmission(now + roundTrip.timeout) }
   }
 
   /// The peer is to know that we send less.

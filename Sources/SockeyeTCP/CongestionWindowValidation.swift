@@ -11,8 +11,13 @@ struct CongestionWindowValidation: Sendable, Equatable {
   private var peak = 0
   private var lastPeak = 0
   private var acknowledgedInRound = 0
-  /// The largest rounds of the last three thirds of the pipeACK sampling period, the newest first.
-  private var thirds: (Int, Int, Int) = (0, 0, 0)
+  /// The largest rounds of the last three thirds of the pipeACK sampling period.
+  private struct Thirds: Sendable, Equatable {
+    var newest = 0
+    var middle = 0
+    var oldest = 0
+  }
+  private var thirds = Thirds()
   private var thirdBegan = Instant.zero
   /// pipeACK is undefined until a round was measured.
   private var isMeasured = false
@@ -20,7 +25,7 @@ struct CongestionWindowValidation: Sendable, Equatable {
   private var unvalidatedSince: Instant?
 
   /// pipeACK: the most octets a round delivered lately; nil while it is undefined (RFC 7661 §4.2).
-  var pipe: Int? { isMeasured ? max(thirds.0, max(thirds.1, thirds.2)) : nil }
+  var pipe: Int? { isMeasured ? max(thirds.newest, max(thirds.middle, thirds.oldest)) : nil }
 
   mutating func observe(
     _ sample: AcknowledgmentSample, roundEnded: Bool, window: Int, at now: Instant
@@ -41,13 +46,13 @@ struct CongestionWindowValidation: Sendable, Equatable {
   private mutating func addRound(_ roundTrip: Interval, at now: Instant) {
     let third = max(roundTrip, .milliseconds(334))
     if now - thirdBegan >= third * 3 {
-      thirds = (0, 0, 0)
+      thirds = Thirds()
       thirdBegan = now
     } else if now - thirdBegan >= third {
-      thirds = (0, thirds.0, thirds.1)
+      thirds = Thirds(middle: thirds.newest, oldest: thirds.middle)
       thirdBegan = now
     }
-    thirds.0 = max(thirds.0, acknowledgedInRound)
+    thirds.newest = max(thirds.newest, acknowledgedInRound)
     isMeasured = true
   }
 
@@ -74,11 +79,4 @@ struct CongestionWindowValidation: Sendable, Equatable {
   mutating func windowShrank() { self = CongestionWindowValidation() }
 
   mutating func restarted() { self = CongestionWindowValidation() }
-
-  static func == (left: Self, right: Self) -> Bool {
-    left.peak == right.peak && left.lastPeak == right.lastPeak
-      && left.acknowledgedInRound == right.acknowledgedInRound && left.thirds == right.thirds
-      && left.thirdBegan == right.thirdBegan && left.isMeasured == right.isMeasured
-      && left.unvalidatedSince == right.unvalidatedSince
-  }
 }

@@ -39,7 +39,6 @@ extension Connection {
   /// must not be kept for want of anything faster to measure. Where nothing was ever sent only once, no round trip is known.
   private var leastPace: Int {
     let roundTrip = roundTrip.smoothed ?? configuration.initialRetransmissionTimeout
-    guard roundTrip > .zero else { return 1 }
-    return Int(clamping: Int64(payloadLimit) * 1_000_000_000 / roundTrip.nanoseconds)
+    return Int(clamping: Int64(payloadLimit) * 1_000_000_000 / max(roundTrip.nanoseconds, 1))
   }
 }

@@ -246,6 +246,32 @@ import Testing
     talk.expect(".", seq: next, length: 1000)
   }
 
+  /// What held text back for marks ends with them: a window leaves in one go again.
+  @Test(.requirement("A-53", "3168-6"))
+  func afterTheMarksTextIsNotSpreadOut() {
+    let talk = marked(written: 90_000)
+    func end(_ sent: [SentSegment]) -> Int? { sent.last.map { talk.sequence(of: $0) + 1000 } }
+    var next = end(talk.takeSent()) ?? 1
+    while (talk.status?.congestionWindow ?? 0) > 1000 {
+      talk.advance(.milliseconds(100))
+      talk.receive(".E", seq: 1, ack: next)
+      next = end(talk.takeSent()) ?? next
+    }
+    talk.advance(.milliseconds(100))
+    talk.receive(".E", seq: 1, ack: next)
+    talk.advance(.seconds(2))
+    next = end(talk.takeSent()) ?? next
+    var count = 0
+    for _ in 0..<8 {
+      talk.advance(.milliseconds(100))
+      talk.receive(".", seq: 1, ack: next)
+      let sent = talk.takeSent()
+      count = sent.count
+      next = end(sent) ?? next
+    }
+    #expect(count >= 5 && count == (talk.status?.congestionWindow ?? 0) / 1000)
+  }
+
   /// RFC 3168 §6.1.2: whoever hides marks does not hide losses.
   @Test(.requirement("A-53"))
   func aLossCountsThoughThePeerNeverTellsOfMarks() {
@@ -254,6 +280,44 @@ import Testing
     talk.advance(.milliseconds(100))
     talk.acknowledge(1, holding: 1001..<7001)
     #expect(talk.status?.slowStartThreshold == 5000)
+  }
+
+  @Test(.requirement("3168-1", "3168-4"))
+  func aMarkWithoutAgreementIsNotEchoed() {
+    let talk = Conversation(tcp: configuration(.accepted))
+    talk.establish(options: .synchronize(mss: 1000, windowScale: 6))
+    talk.takeSent()
+    talk.peerMark = 3
+    talk.receive(".", seq: 1, ack: 1, length: 1000)
+    talk.receive(".", seq: 1001, ack: 1, length: 1000)
+    talk.expect(".", ack: 2001)
+    #expect(talk.status?.statistics.marksReceived == 0)
+  }
+
+  /// The ACK that ends a recovery may tell of a mark on what left after it began.
+  @Test(.requirement("3168-5"), arguments: [true, false])
+  func aMarkOnWhatLeftInRecoveryCounts(sack: Bool) {
+    let talk = Conversation(tcp: configuration(.accepted))
+    talk.listen()
+    talk.receive("SEW", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: sack))
+    talk.expect("S.E", seq: 0, ack: 1)
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1)
+    talk.accept()
+    talk.write(60_000)
+    talk.takeSent()
+    talk.advance(.milliseconds(100))
+    for number in 2...10 {
+      talk.receive(
+        ".", seq: 1, ack: 1, options: sack ? talk.holding([1001..<number * 1000 + 1]) : TCPOptions())
+    }
+    let last = talk.takeSent().map { talk.sequence(of: $0) }.max() ?? 0
+    #expect(last > 10_000)
+    talk.advance(.milliseconds(100))
+    talk.receive(".E", seq: 1, ack: last + 1000)
+    #expect(talk.status?.recoveryPhase == .open)
+    #expect(talk.status?.statistics.marksEchoed == 1)
+    #expect((talk.status?.slowStartThreshold ?? .max) < 5000)
   }
 
   @Test func anEchoWithoutAgreementMeansNothing() {

@@ -98,6 +98,20 @@ import Testing
     #expect(clock.window == 4_000)
   }
 
+  @Test(.requirement("6928-1"), arguments: both, [true, false])
+  func soAfterAMarkOrATimeoutOfTheInitialWindow(_ algorithm: CongestionControlAlgorithm, marked: Bool) {
+    var clock = AckClock(algorithm)
+    clock.acknowledge()
+    if marked {
+      clock.control.congestionExperienced(flight: 11_000, at: clock.now)
+    } else {
+      clock.control.timedOut(flight: 11_000, again: false, at: clock.now)
+    }
+    for _ in 0..<400 { clock.acknowledge() }
+    #expect(clock.window > 10_000)
+    #expect(clock.control.restartWindow == 4_000)
+  }
+
   /// What is lost of the first window after a pause is as telling as at the beginning.
   @Test(.requirement("6928-1"), arguments: both)
   func theRestartWindowIsAnInitialWindowAnew(_ algorithm: CongestionControlAlgorithm) {
@@ -133,6 +147,18 @@ import Testing
     #expect(clock.window == 25_000)
     #expect(clock.control.initialWindow == 5_000)
     #expect(clock.threshold == 1 << 30)
+  }
+
+  @Test(.requirement("5681-12"), arguments: both)
+  func aSegmentSizeThatIsToldAgainChangesNothing(_ algorithm: CongestionControlAlgorithm) {
+    var clock = AckClock(algorithm)
+    clock.acknowledge(1_999)
+    clock.control.segmentSizeChanged(to: 1_000)
+    #expect(clock.window == 11_999)
+    clock.control.lossDetected(flight: 11_999, at: clock.now)
+    clock.control.segmentSizeChanged(to: 1_000)
+    clock.control.spuriousLoss(at: clock.now)
+    #expect(clock.window == 11_999)
   }
 
   @Test(.requirement("8899-2", "4821-4"), arguments: both)
@@ -180,6 +206,20 @@ import Testing
     // Never below the initial window, however long it takes.
     for _ in 0..<30_000 { clock.round(flight: 2_000) }
     #expect(clock.window == 10_000)
+  }
+
+  /// RFC 7661 §4.4.3: what the window has been found to reach is where slow start goes back to.
+  @Test(.requirement("7661-1"))
+  func whatIsCutRaisesTheThreshold() {
+    var clock = AckClock(.newReno)
+    clock.lose(at: 20_000)
+    while clock.window < 40_000 { clock.round() }
+    let (window, threshold) = (clock.window, clock.threshold)
+    #expect(threshold < 12_000)
+    let end = clock.now + .minutes(6)
+    while clock.now < end { clock.round(flight: 5_000) }
+    #expect(clock.window == window / 2)
+    #expect(clock.threshold == window - window / 4)
   }
 
   @Test(
@@ -246,6 +286,19 @@ import Testing
     // There is nothing more to take back.
     clock.control.spuriousLoss(at: clock.now)
     #expect(clock.window == 102_000)
+  }
+
+  @Test(.requirement("9438-8"), arguments: both)
+  func whatWasTakenBackOnceIsNotTakenBackAgain(_ algorithm: CongestionControlAlgorithm) {
+    var clock = AckClock(algorithm)
+    for _ in 0..<90 { clock.acknowledge() }
+    clock.control.lossDetected(flight: 100_000, at: clock.now)
+    clock.control.spuriousLoss(at: clock.now)
+    #expect(clock.window == 100_000)
+    // A pause has made it narrower, and no loss.
+    clock.control.restartedAfterIdle()
+    clock.control.spuriousLoss(at: clock.now)
+    #expect(clock.window == 10_000)
   }
 
   @Test(.requirement("9438-8"), arguments: both)

@@ -104,6 +104,20 @@ import Testing
     }
   }
 
+  /// A loss ends it while it is being slow, and the slow start after a timeout is as quick as any.
+  @Test(.requirement("9406-6", "9406-7"), arguments: CongestionWindowTests.both)
+  func aLossEndsTheCautionToo(_ algorithm: CongestionControlAlgorithm) {
+    var clock = AckClock(algorithm)
+    for _ in 0..<3 { clock.round() }
+    for _ in 0..<2 { clock.round(roundTrip: .milliseconds(150)) }
+    let window = clock.window
+    clock.acknowledge(roundTrip: .milliseconds(150))
+    #expect(clock.window == window + 250)
+    clock.control.timedOut(flight: window, again: false, at: clock.now)
+    clock.acknowledge(flight: 1_000, roundTrip: .milliseconds(150))
+    #expect(clock.window == 2_000)
+  }
+
   @Test(.requirement("9406-6"), arguments: CongestionWindowTests.both)
   func aLossEndsTheFirstSlowStart(_ algorithm: CongestionControlAlgorithm) {
     var clock = AckClock(algorithm)

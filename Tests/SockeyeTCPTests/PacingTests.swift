@@ -39,6 +39,15 @@ import Testing
     #expect(first + soon + talk.takeSent().count == 10)
   }
 
+  /// The pace would let more leave in a moment, and there is no room for it.
+  @Test func whomTheWindowHoldsBackThePaceDoesNotWake() throws {
+    let talk = talk(.newReno, pacing: true)
+    talk.advance(.milliseconds(46))
+    #expect(talk.takeSent().count == 10)
+    let deadline = try #require(talk.stack.nextDeadline)
+    #expect(deadline - talk.now > .milliseconds(100), "for the end of the flight")
+  }
+
   @Test func withoutPacingTheWindowLeavesAtOnce() {
     #expect(talk(.newReno, pacing: false).takeSent().count == 10)
   }
