@@ -148,6 +148,11 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// timeout (§2.3); RFC 9406 §4.3 allows eight. Nil: by all that it is the first to tell of, before and after a timeout,
   /// so that a peer that acknowledges seldom makes bursts.
   public var slowStartLimit: Int? = 2
+  /// Reckons ssthresh from cwnd at a loss, as RFC 9438 §4.6 allows, and not from what is in flight (RFC 5681 §3.1 (4)).
+  public var reducesFromWindow = false
+  /// Times every ACK of text that was sent once (RFC 6298 §3 asks for a sample a round trip at least), with a peer that
+  /// sends SACK.
+  public var timesEveryAcknowledgment = false
   /// Whether a closed window is probed with an octet of text (RFC 9293 §3.8.6.1 MUST-36). Off, what probes it is a segment
   /// below the window, as for keep-alive, which the peer answers and need not keep.
   public var windowProbesCarryText = true

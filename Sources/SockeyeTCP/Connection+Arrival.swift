@@ -126,7 +126,8 @@ extension Connection {
       roundTrip.beginDataAfterLostSynchronize()
       congestion = CongestionControl(
         configuration.congestionControl, segmentSize: payloadLimit, synchronizeLost: true,
-        growthLimit: configuration.slowStartLimit)
+        growthLimit: configuration.slowStartLimit,
+        reducesFromWindow: configuration.reducesFromWindow)
       timers.retransmissions = 0
     }
     // What was written before may have to wait for a closed window, or behind a cork.
