@@ -27,6 +27,19 @@ struct Departures {
     count += 1
   }
 
+  /// How far behind what has left last a packet's text ends, octets; nil: it has none, or a FIN.
+  func distance(of bytes: [UInt8]) -> Int? {
+    guard let first = bytes.first, let end else { return nil }
+    let start = first >> 4 == 4 ? Int(first & 15) * 4 : 40
+    guard bytes.count >= start + 20 else { return nil }
+    let text = bytes.count - start - Int(bytes[start + 12] >> 4) * 4
+    guard text > 0, TCPFlags(rawValue: bytes[start + 13]).isDisjoint(with: [.syn, .fin, .rst]) else {
+      return nil
+    }
+    let sequence = bytes[(start + 4)..<(start + 8)].reduce(0) { $0 << 8 | UInt32($1) }
+    return Int(Int32(bitPattern: end &- sequence &- UInt32(text)))
+  }
+
   /// Segments that the peer has acknowledged or holds, the SYN among them.
   func delivered(_ status: ConnectionStatus, _ sender: TransmissionStatus) -> Int {
     switch status.state {

@@ -52,7 +52,8 @@ extension Session {
   ) {
     let segment = max(1, status.segmentSize)
     information.snd_mss = UInt32(segment)
-    information.rcv_mss = UInt32(status.receivedSegmentSize)
+    information.rcv_mss = UInt32(
+      clamping: min(status.receivedSegmentSize, flags.receivedSegmentSize ?? status.receivedSegmentSize))
     information.advmss = UInt32(status.announcedSegmentSize)
     information.pmtu = UInt32(status.pathMTU)
     information.unacked = UInt32(sender.outstandingSegments)
