@@ -49,6 +49,21 @@ import Testing
       try talk.stack.status(of: #require(talk.connection)).smoothedRoundTrip == .milliseconds(80))
   }
 
+  @Test func howFarASegmentWasOvertakenIsKnown() throws {
+    let talk = selective { _ in }
+    talk.write(9000)
+    let first = talk.expect(".", seq: 1, length: 1000)
+    let start = try #require(first).header.sequence - 1
+    for segment in 1..<9 { talk.expect(segment == 8 ? "P." : ".", seq: 1 + 1000 * segment, length: 1000) }
+    func extent() throws -> Int { try talk.stack.status(of: #require(talk.connection)).reorderingExtent }
+    for (left, right, known) in [(7001, 8001, 0), (3001, 4001, 4000), (4001, 5001, 4000)] {
+      var options = TCPOptions()
+      _ = options.sackBlocks.append(SACKBlock(left: start + left, right: start + right))
+      talk.receive(".", seq: 1, ack: 1, options: options)
+      #expect(try extent() == known)
+    }
+  }
+
   @Test(arguments: [(false, 2_800), (true, 7_000)])
   func thresholdIsReckonedFromTheWindowIfItIsSaidTo(fromWindow: Bool, threshold: Int) throws {
     let talk = selective { $0.reducesFromWindow = fromWindow }
