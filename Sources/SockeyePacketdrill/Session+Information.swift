@@ -66,7 +66,9 @@ extension Session {
     let threshold = status.slowStartThreshold / segment
     information.snd_ssthresh = threshold > 0x7fff_ffff ? 0x7fff_ffff : UInt32(clamping: threshold)
     if status.slowStartThreshold >= Int(Int32.max) / 2 { information.snd_ssthresh = 0x7fff_ffff }
-    information.reordering = 3
+    // Linux counts from the beginning of what was overtaken, in segments.
+    let extent = (status.reorderingExtent + segment - 1) / segment
+    information.reordering = UInt32(clamping: status.reorderingExtent > 0 ? max(3, extent + 1) : 3)
     information.reord_seen = status.reorderingSeen ? 1 : 0
     information.notsent_bytes = UInt32(clamping: status.unsent)
     information.snd_wnd = UInt32(clamping: status.sendWindow)

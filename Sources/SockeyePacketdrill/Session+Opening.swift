@@ -14,6 +14,8 @@ extension Session {
     guard let family = SocketFamily(domain) else { throw SystemCallError(EAFNOSUPPORT) }
     let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     let kind: SocketFile.Kind
+    // Linux knows ten types.
+    guard 0...10 ~= type & ~flags else { throw SystemCallError(EINVAL) }
     switch type & ~flags {
     case Int32(SOCK_STREAM.rawValue):
       guard protocolNumber == 0 || protocolNumber == Int32(IPPROTO_TCP) else {

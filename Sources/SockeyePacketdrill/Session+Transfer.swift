@@ -49,6 +49,7 @@ extension Session {
       let span = unsafe RawSpan(_unsafeBytes: part)
       let taken =
         isUrgent ? try stack.writeUrgent(id, span, at: clock.now) : try stack.write(id, span, at: clock.now)
+      if flags.contains(.endOfRecord), taken == bytes.count { try stack.endRecord(of: id) }
       socket.errors.wrote(taken)
       socket.pushes.wrote(taken, portion)
       return taken
