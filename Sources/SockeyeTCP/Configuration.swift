@@ -99,6 +99,9 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// How many ACKs of a connection's first data leave without delay: a sender in slow start waits for them (RFC 5681 §4.2
   /// allows more ACKs than it asks for). Zero: all may wait.
   public var quickAcknowledgments = 0
+  /// Lets the ACK of a FIN behind text wait like one of text (RFC 9293 §3.8.6.3), for a user who soon has an answer or a FIN of
+  /// his own to send it with.
+  public var delaysFinishAcknowledgment = false
   /// Off by default (RFC 9293 §3.8.4 MUST-25).
   public var keepAlive: KeepAlive? = nil
   /// R2: how long data may stay unacknowledged before the connection is given up; nil: for ever

@@ -415,8 +415,16 @@ extension Connection {
       acknowledgments.acknowledgeNow(.outOfOrder)
       return
     }
+    let mayWait =
+      configuration.delaysFinishAcknowledgment && send.phase == .open && acknowledgments.hasSeenText
     transition { $0.receive.finish(afterClose: $0.send.phase != .open) }
-    acknowledgments.acknowledgeNow(.finish)
+    if mayWait {
+      acknowledgments.finishArrived(
+        next: receive.next, fullSegment: receive.largestPayload, delay: configuration.delayedAcknowledgment,
+        at: now)
+    } else {
+      acknowledgments.acknowledgeNow(.finish)
+    }
     notices.insert([.peerFinished, .readable])
   }
 
