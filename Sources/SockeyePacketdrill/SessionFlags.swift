@@ -103,7 +103,8 @@ struct SessionFlags: Sendable, Equatable {
       fastOpenKeys = keys
     case ("local", _), ("address", _):
       guard let address = IPAddress(parsing: value) else { return false }
-      addresses.append(address)
+      // A script may name the address of the command line again.
+      if !addresses.contains(address) { addresses.append(address) }
     default: return false
     }
     return true

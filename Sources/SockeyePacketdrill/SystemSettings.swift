@@ -143,6 +143,7 @@ enum LinuxDefaults {
     configuration.slowStartLimit = nil
     configuration.reducesFromWindow = true
     configuration.timesEveryAcknowledgment = true
+    configuration.delaysFinishAcknowledgment = true
     configuration.windowProbesCarryText = false
     configuration.nagleIgnoresFullSegments = true
     configuration.pathProbing = .off
