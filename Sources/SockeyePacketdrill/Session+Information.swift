@@ -24,6 +24,7 @@ extension Session {
     fillTimes(&information, status, sender)
     fillCounts(&information, status)
     information.delivered = UInt32(clamping: socket.departures.delivered(status, sender))
+    information.data_segs_out = UInt32(clamping: socket.departures.texts)
     return information
   }
 

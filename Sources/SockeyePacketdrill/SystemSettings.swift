@@ -144,6 +144,7 @@ enum LinuxDefaults {
     configuration.reducesFromWindow = true
     configuration.timesEveryAcknowledgment = true
     configuration.delaysFinishAcknowledgment = true
+    configuration.resetsSilentPeers = true
     configuration.windowProbesCarryText = false
     configuration.nagleIgnoresFullSegments = true
     configuration.pathProbing = .off

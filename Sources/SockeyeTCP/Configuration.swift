@@ -104,6 +104,8 @@ public struct TCPConfiguration: Sendable, Equatable {
   public var delaysFinishAcknowledgment = false
   /// Off by default (RFC 9293 §3.8.4 MUST-25).
   public var keepAlive: KeepAlive? = nil
+  /// Sends a RST to a peer that has not answered keep-alive, in case only its answers were lost.
+  public var resetsSilentPeers = false
   /// R2: how long data may stay unacknowledged before the connection is given up; nil: for ever
   /// (RFC 9293 §3.8.3 MUST-21, SHLD-11: 100 s or more; §3.9.1.1: five minutes by default).
   public var userTimeout: Interval? = .minutes(5)

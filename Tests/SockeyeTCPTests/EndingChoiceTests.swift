@@ -1,4 +1,5 @@
-// Shows when the ACK of a FIN waits, for connections that let it (`TCPConfiguration.delaysFinishAcknowledgment`).
+// Shows two habits of hosts at the end of a connection: the ACK of a FIN that waits, and a RST for a peer that says nothing
+// (`TCPConfiguration.delaysFinishAcknowledgment`, `resetsSilentPeers`).
 
 import SockeyeBytes
 import SockeyeStack
@@ -6,7 +7,7 @@ import SockeyeTCP
 import SockeyeTestSupport
 import Testing
 
-@Suite struct FinishDelayTests {
+@Suite struct EndingChoiceTests {
   private func conversation(delays: Bool) -> Conversation {
     var tcp = TCPConfiguration()
     tcp.delaysFinishAcknowledgment = delays
@@ -14,6 +15,20 @@ import Testing
     let talk = Conversation(tcp: tcp)
     talk.establish(options: .synchronize(mss: 1000))
     return talk
+  }
+
+  @Test(arguments: [false, true])
+  func aPeerThatDoesNotAnswerKeepAliveIsResetIfItIsToBe(resets: Bool) {
+    var tcp = TCPConfiguration()
+    tcp.resetsSilentPeers = resets
+    tcp.keepAlive = KeepAlive(idle: .seconds(10), interval: .seconds(1), probes: 2)
+    let talk = Conversation(tcp: tcp)
+    talk.establish()
+    talk.expect(".", seq: 0, after: .seconds(10))
+    talk.expect(".", seq: 0, after: .seconds(1))
+    if resets { talk.expect("R.", seq: 1, ack: 1, after: .seconds(1)) } else { talk.advance(.seconds(1)) }
+    talk.expectNothing()
+    talk.expectClosed(.keepAliveTimedOut)
   }
 
   @Test(arguments: [false, true])
