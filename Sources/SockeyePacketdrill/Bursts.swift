@@ -7,9 +7,12 @@ import SockeyeWire
 /// on what they have (RFC 9293 §3.9.1.2 leaves a sender free to). Scripts made on Linux expect that.
 enum Bursts {
   /// Pushes the last segment of each piece among the packets from `first` on.
-  /// - Parameter limit: how many segments a piece has at most, by the first packet of a run.
+  /// - Parameters:
+  ///   - limit: how many segments a piece has at most, by the first packet of a run.
+  ///   - endsPiece: whether a piece ends with a packet whatever follows.
   static func push(
-    _ packets: inout [Session.SentPacket], from first: Int, limit: (Session.SentPacket) -> Int
+    _ packets: inout [Session.SentPacket], from first: Int, limit: (Session.SentPacket) -> Int,
+    endsPiece: (Session.SentPacket) -> Bool
   ) {
     var index = first
     while index < packets.count {
@@ -20,7 +23,8 @@ enum Bursts {
       let most = limit(packets[index])
       var last = text
       var count = 1
-      while count < most, index + count < packets.count, let next = TextPacket(packets[index + count].bytes),
+      while count < most, !endsPiece(packets[index + count - 1]), index + count < packets.count,
+        let next = TextPacket(packets[index + count].bytes),
         next.follows(last)
       {
         last = next

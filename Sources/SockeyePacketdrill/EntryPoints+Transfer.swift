@@ -28,8 +28,10 @@ extension Session {
         if !isOpening, try opensByWriting(socket, flags) {
           isOpening = true
           written = try unsafe open(socket, bytes, to: remote, waits: waits)
+          socket.errors.wrote(written)
           if waits { return nil }
           if written == 0 { throw SystemCallError(EINPROGRESS) }
+          callWrote(socket, written, flags)
           return ()
         }
         if isOpening, try connectionMade(descriptor) == nil { return nil }
@@ -39,13 +41,16 @@ extension Session {
         }
         isOpening = false
         hold(socket, flags.contains(.more))
-        while unsafe written < bytes.count || bytes.isEmpty {
-          let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-          guard let count = try unsafe write(socket, rest, flags) else { return nil }
-          written += count
-          if count == 0 { break }
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
+        guard let count = try unsafe write(socket, rest, flags) else {
+          socket.waitsToWrite = waits
+          return nil
         }
-        return ()
+        written += count
+        let isDone = written == bytes.count
+        socket.waitsToWrite = waits && !isDone
+        if isDone || !waits { callWrote(socket, written, flags) }
+        return isDone ? () : nil
       }
     } catch {
       if isOpening { throw error }
@@ -58,6 +63,15 @@ extension Session {
       throw error
     }
     return written
+  }
+
+  /// What a call that wrote has to be told of later.
+  private func callWrote(_ socket: SocketFile, _ written: Int, _ flags: MessageFlags) {
+    guard written > 0 else { return }
+    let mayGoWithoutCopy = SocketOptions.Note(level: SOL_SOCKET, name: SO_ZEROCOPY)
+    socket.errors.callEnded(
+      withoutCopy: flags.contains(.zeroCopy) && socket.options.notes[mayGoWithoutCopy, default: 0] != 0,
+      stamps: socket.options.timestamping)
   }
 
   /// MSG_MORE holds back like a cork until something is written without it.
@@ -75,7 +89,6 @@ extension Session {
     let socket = try monitor.locked { () throws(SystemCallError) in try self.socket(descriptor) }
     let waits = !socket.isNonBlocking && !flags.contains(.dontWait)
     let time = socket.options.receiveTimeout
-    if flags.contains(.errorQueue) { throw SystemCallError(EAGAIN) }
     if socket.kind == .datagram {
       return try answer(waits: waits, timeout: time, otherwise: EAGAIN) { () throws(SystemCallError) in
         try unsafe receiveDatagram(socket, room).map { ($0.0, $0.1) }
@@ -93,6 +106,8 @@ extension Session {
           }
           taken += count
           if !whole || count == 0 || taken == room.count { return () }
+          // What is read in one go ends before the urgent octet.
+          if let id = socket.connection, distanceToUrgent(id) == 0 { return () }
         }
       }
     } catch {
@@ -103,11 +118,11 @@ extension Session {
 }
 
 /// Whether the descriptor is the kernel's own.
-private func isForeign(_ session: Session, _ descriptor: Int32) -> Bool {
+func isForeign(_ session: Session, _ descriptor: Int32) -> Bool {
   session.monitor.locked { session.files[descriptor] == nil } && Glibc.fcntl(descriptor, F_GETFD) >= 0
 }
 
-private func put(
+func put(
   _ pointer: SessionPointer, _ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ flags: Int32,
   to address: UnsafeRawPointer? = nil, _ length: UInt32 = 0
 ) -> Int {
@@ -197,7 +212,7 @@ private func passingOn(_ bytes: [UInt8], _ call: (UnsafeRawPointer?, Int) -> Int
 
 // MARK: Reading
 
-private func get(
+func get(
   _ pointer: SessionPointer, _ descriptor: Int32, _ room: UnsafeMutableRawPointer?, _ count: Int,
   _ flags: Int32,
   from address: UnsafeMutableRawPointer? = nil, _ length: UnsafeMutablePointer<UInt32>? = nil
@@ -241,7 +256,7 @@ public func receiveFromEntry(
 ) -> Int { unsafe get(pointer, descriptor, room, count, flags, from: address, length) }
 
 /// Reads into several buffers.
-private func scattered(
+func scattered(
   _ buffers: UnsafeMutablePointer<iovec>?, _ count: Int, _ read: (UnsafeMutableRawPointer?, Int) -> Int
 ) throws(SystemCallError) -> Int {
   guard count >= 0, count <= 1024 else { throw SystemCallError(EINVAL) }
@@ -274,72 +289,6 @@ public func readVectorEntry(
   answering { () throws(SystemCallError) in
     try unsafe scattered(buffers?.assumingMemoryBound(to: iovec.self), Int(count)) {
       unsafe get(pointer, descriptor, $0, $1, 0)
-    }
-  }
-}
-
-@_cdecl("sockeye_pd_recvmsg")
-public func receiveMessageEntry(
-  _ pointer: UnsafeMutableRawPointer?, _ descriptor: Int32, _ message: UnsafeMutableRawPointer?,
-  _ flags: Int32
-) -> Int {
-  answering { () throws(SystemCallError) in
-    guard let message = unsafe message?.assumingMemoryBound(to: msghdr.self) else {
-      throw SystemCallError(EFAULT)
-    }
-    unsafe message.pointee.msg_flags = 0
-    let taken = try unsafe scattered(message.pointee.msg_iov, Int(message.pointee.msg_iovlen)) {
-      unsafe get(
-        pointer, descriptor, $0, $1, flags, from: message.pointee.msg_name, &message.pointee.msg_namelen)
-    }
-    guard taken >= 0 else { return taken }
-    let session = unsafe session(pointer)
-    var used = 0
-    if let queue = session.monitor.locked({ session.queueToTell(descriptor) }) {
-      var value = queue
-      used = unsafe sockeye_append_control(message, used, TCPOption.tcp, TCPOption.queue, &value, 4)
-    }
-    unsafe message.pointee.msg_controllen = used
-    return taken
-  }
-}
-
-extension Session {
-  /// How much is left to be read, for those who want it told with each message (TCP_INQ).
-  fileprivate func queueToTell(_ descriptor: Int32) -> Int32? {
-    guard let socket = files[descriptor] as? SocketFile, socket.options.tellsQueue,
-      let id = socket.connection,
-      let readable = try? stack.readableCount(id)
-    else { return nil }
-    // Linux counts the end of the stream as one more.
-    return Int32(clamping: readable + (socket.peerFinished && readable == 0 ? 1 : 0))
-  }
-}
-
-// MARK: Pipes
-
-@_cdecl("sockeye_pd_pipe")
-public func pipeEntry(_ pointer: UnsafeMutableRawPointer?, _ ends: UnsafeMutablePointer<Int32>?) -> Int32 {
-  // Nothing of a pipe is under test: the kernel's serves.
-  unsafe Glibc.pipe(ends)
-}
-
-@_cdecl("sockeye_pd_splice")
-public func spliceEntry(
-  _ pointer: UnsafeMutableRawPointer?, _ source: Int32, _ sourceOffset: UnsafeMutablePointer<Int64>?,
-  _ destination: Int32, _ destinationOffset: UnsafeMutablePointer<Int64>?, _ count: Int, _ flags: UInt32
-) -> Int {
-  answering { () throws(SystemCallError) in
-    guard unsafe sourceOffset == nil && destinationOffset == nil else { throw SystemCallError(ESPIPE) }
-    // A pipe holds no more without waiting.
-    var bytes = [UInt8](repeating: 0, count: min(count, 65_536))
-    let nonBlocking: Int32 = flags & 2 != 0 ? MessageFlags.dontWait.rawValue : 0
-    let taken = unsafe bytes.withUnsafeMutableBytes {
-      unsafe get(pointer, source, $0.baseAddress, $0.count, nonBlocking)
-    }
-    guard taken > 0 else { return taken }
-    return unsafe bytes.withUnsafeBytes {
-      unsafe put(pointer, destination, $0.baseAddress, taken, nonBlocking)
     }
   }
 }

@@ -24,6 +24,7 @@ extension Session {
     fillTimes(&information, status, sender)
     fillCounts(&information, status)
     information.delivered = UInt32(clamping: socket.departures.delivered(status, sender))
+    information.data_segs_out = UInt32(clamping: socket.departures.texts)
     return information
   }
 
@@ -52,7 +53,8 @@ extension Session {
   ) {
     let segment = max(1, status.segmentSize)
     information.snd_mss = UInt32(segment)
-    information.rcv_mss = UInt32(status.receivedSegmentSize)
+    information.rcv_mss = UInt32(
+      clamping: min(status.receivedSegmentSize, flags.receivedSegmentSize ?? status.receivedSegmentSize))
     information.advmss = UInt32(status.announcedSegmentSize)
     information.pmtu = UInt32(status.pathMTU)
     information.unacked = UInt32(sender.outstandingSegments)
@@ -65,7 +67,9 @@ extension Session {
     let threshold = status.slowStartThreshold / segment
     information.snd_ssthresh = threshold > 0x7fff_ffff ? 0x7fff_ffff : UInt32(clamping: threshold)
     if status.slowStartThreshold >= Int(Int32.max) / 2 { information.snd_ssthresh = 0x7fff_ffff }
-    information.reordering = 3
+    // Linux counts from the beginning of what was overtaken, in segments.
+    let extent = (status.reorderingExtent + segment - 1) / segment
+    information.reordering = UInt32(clamping: status.reorderingExtent > 0 ? max(3, extent + 1) : 3)
     information.reord_seen = status.reorderingSeen ? 1 : 0
     information.notsent_bytes = UInt32(clamping: status.unsent)
     information.snd_wnd = UInt32(clamping: status.sendWindow)

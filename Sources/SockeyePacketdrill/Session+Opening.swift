@@ -14,6 +14,8 @@ extension Session {
     guard let family = SocketFamily(domain) else { throw SystemCallError(EAFNOSUPPORT) }
     let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     let kind: SocketFile.Kind
+    // Linux knows ten types.
+    guard 0...10 ~= type & ~flags else { throw SystemCallError(EINVAL) }
     switch type & ~flags {
     case Int32(SOCK_STREAM.rawValue):
       guard protocolNumber == 0 || protocolNumber == Int32(IPPROTO_TCP) else {
@@ -40,6 +42,7 @@ extension Session {
     if !endpoint.address.isUnspecified { try own(endpoint.address) }
     if socket.kind == .datagram { return try bindDatagrams(socket, endpoint) }
     if endpoint.port != 0, isTaken(endpoint, by: socket) { throw SystemCallError(EADDRINUSE) }
+    socket.isBound = true
     socket.local = endpoint.port == 0 ? Endpoint(address: endpoint.address, port: freePort()) : endpoint
   }
 
@@ -151,6 +154,12 @@ extension Session {
     case .listening: throw SystemCallError(EISCONN)
     case .datagrams: throw SystemCallError(EOPNOTSUPP)
     case .connection:
+      if socket.ended != nil, !socket.isConnected {
+        // The attempt is told to have failed, and the next one begins anew.
+        let number = socket.takeError() ?? ECONNABORTED
+        forgetAttempt(socket)
+        throw SystemCallError(number)
+      }
       if let number = socket.takeError() { throw SystemCallError(number) }
       if socket.isConnecting {
         guard socket.isConnected else { throw SystemCallError(EALREADY) }
@@ -214,9 +223,22 @@ extension Session {
       socket.isConnecting = false
       return ()
     }
-    if let number = socket.takeError() { throw SystemCallError(number) }
-    if socket.ended != nil { throw SystemCallError(ECONNABORTED) }
-    return nil
+    guard socket.pendingError != 0 || socket.ended != nil else { return nil }
+    let number = socket.takeError() ?? ECONNABORTED
+    forgetAttempt(socket)
+    throw SystemCallError(number)
+  }
+
+  /// Makes a socket whose attempt to connect has failed one that can try again, from where it was bound to.
+  private func forgetAttempt(_ socket: SocketFile) {
+    let bound = socket.isBound ? socket.local : nil
+    if let id = socket.connection {
+      sockets[id] = nil
+      try? stack.close(id, at: clock.now)
+    }
+    socket.role = .fresh
+    socket.forgetConnection()
+    socket.local = bound
   }
 
   // MARK: close, shutdown
@@ -269,7 +291,7 @@ extension Session {
       if reading { socket.readingShut = true }
       guard writing, !socket.writingShut else { return }
       socket.writingShut = true
-      if socket.isConnecting {
+      if socket.isConnecting, !socket.isConnected {
         // Nothing is there yet to be finished in order.
         try? stack.abort(id, at: clock.now)
       } else {

@@ -98,7 +98,7 @@ extension Session {
     case SO_RCVBUF, SO_RCVBUFFORCE:
       let size = max(2304, 2 * max(0, Int(value)))
       socket.options.receiveBuffer = size
-      if let id = socket.connection { try? stack.setReceiveBuffer(size, of: id, at: clock.now) }
+      if let id = socket.connection { try? stack.setReceiveBuffer(size / 2, of: id, at: clock.now) }
     case SO_SNDBUF, SO_SNDBUFFORCE: socket.options.sendBuffer = max(4608, 2 * max(0, Int(value)))
     case SO_RCVLOWAT: socket.options.receiveLowWater = max(1, Int(value))
     case SO_KEEPALIVE:
@@ -106,8 +106,20 @@ extension Session {
       try keepAliveChanged(socket)
     case SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_DOMAIN, SO_PROTOCOL: throw SystemCallError(ENOPROTOOPT)
     case SO_REUSEADDR, SO_REUSEPORT, SO_OOBINLINE, SO_PRIORITY, SO_MARK, SO_DONTROUTE, SO_BROADCAST, SO_DEBUG,
-      SO_NO_CHECK, SO_BUSY_POLL, SO_MAX_PACING_RATE, SO_ZEROCOPY:
+      SO_NO_CHECK, SO_BUSY_POLL, SO_MAX_PACING_RATE, SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_PASSCRED,
+      SO_INCOMING_CPU, SO_LOCK_FILTER:
       socket.options.notes[.init(level: SOL_SOCKET, name: name)] = value
+    case SO_ZEROCOPY:
+      guard 0...1 ~= value else { throw SystemCallError(EINVAL) }
+      socket.options.notes[.init(level: SOL_SOCKET, name: name)] = value
+    case SO_TIMESTAMPING:
+      let wanted = TimestampingFlags(rawValue: value)
+      guard wanted.isSubset(of: .all) else { throw SystemCallError(EINVAL) }
+      if wanted.contains(.numbered), !socket.options.timestamping.contains(.numbered) {
+        guard socket.kind == .datagram || socket.connection != nil else { throw SystemCallError(EINVAL) }
+        socket.errors.beginNumbering()
+      }
+      socket.options.timestamping = wanted
     default: throw SystemCallError(ENOPROTOOPT)
     }
   }
@@ -287,7 +299,13 @@ extension Session {
           ?? LinuxDefaults.sendBuffer.initial)
     case SO_RCVLOWAT: return Int32(socket.options.receiveLowWater)
     case SO_KEEPALIVE: return socket.options.keepAlive ? 1 : 0
-    default: return socket.options.notes[.init(level: SOL_SOCKET, name: name), default: 0]
+    case SO_TIMESTAMPING: return socket.options.timestamping.rawValue
+    case SO_SNDLOWAT: return 1
+    case SO_REUSEADDR, SO_REUSEPORT, SO_OOBINLINE, SO_PRIORITY, SO_MARK, SO_DONTROUTE, SO_BROADCAST, SO_DEBUG,
+      SO_NO_CHECK, SO_BUSY_POLL, SO_MAX_PACING_RATE, SO_ZEROCOPY, SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL,
+      SO_PASSCRED, SO_INCOMING_CPU, SO_LOCK_FILTER:
+      return socket.options.notes[.init(level: SOL_SOCKET, name: name), default: 0]
+    default: throw SystemCallError(ENOPROTOOPT)
     }
   }
 
@@ -310,7 +328,7 @@ extension Session {
     case TCPOption.keepCount: return Int32(options.keepAliveProbes ?? usual.probes)
     case TCPOption.synchronizeCount: return Int32(options.synchronizeRetries ?? 5)
     case TCPOption.linger2: return seconds(options.orphanTimeout ?? configuration(of: socket).orphanTimeout)
-    case TCPOption.deferAccept: return seconds(options.deferAccept)
+    case TCPOption.deferAccept: return LinuxDefaults.deferral(ofSeconds: seconds(options.deferAccept))
     case TCPOption.windowClamp: return Int32(clamping: options.windowClamp ?? 0)
     case TCPOption.quickAcknowledgment: return options.quickAcknowledgments ? 1 : 0
     case TCPOption.userTimeout:
@@ -373,8 +391,10 @@ extension Session {
       return value
     case 0x541b:  // SIOCINQ, FIONREAD
       if socket.listener != nil { throw SystemCallError(EINVAL) }
-      // Linux counts the peer's FIN unless nothing else is there.
-      return Int32(status?.readable ?? 0)
+      // The octets before the urgent one, if that isn't in the stream.
+      guard let id = socket.connection else { return 0 }
+      if !socket.readsUrgentInline, distanceToUrgent(id) == 0 { return 0 }
+      return Int32(readableInOrder(socket, id))
     case 0x5411:  // SIOCOUTQ, TIOCOUTQ
       if socket.listener != nil { throw SystemCallError(EINVAL) }
       return Int32(status.map { $0.outstanding + $0.unsent } ?? 0)

@@ -43,7 +43,7 @@ extension Session {
   /// What a socket is ready for.
   func readiness(of socket: SocketFile) -> Readiness {
     var result: Readiness = []
-    if socket.pendingError != 0 { result.insert(.error) }
+    if socket.pendingError != 0 || !socket.errors.messages.isEmpty { result.insert(.error) }
     switch socket.role {
     case .fresh:
       if socket.kind == .stream, socket.laterPeer != nil {
@@ -67,23 +67,20 @@ extension Session {
     let isOver = socket.ended != nil
     let ends = socket.peerFinished || socket.readingShut || isOver
     if socket.isConnecting && !socket.isConnected && !isOver { return [] }
-    let readable = (try? stack.readableCount(id)) ?? 0
+    let readable = readableInOrder(socket, id)
     if ends || readable >= socket.options.receiveLowWater { result.formUnion([.input, .normalInput]) }
     if ends { result.insert(.peerHangUp) }
     if isOver || (ends && socket.writingShut) { result.insert(.hangUp) }
     if socket.writingShut || isOver || isWritable(socket, id) { result.formUnion([.output, .normalOutput]) }
-    if socket.urgentArrived { result.insert(.urgent) }
+    if urgentWaits(socket, id) { result.insert(.urgent) }
     return result
   }
 
-  /// Linux calls a socket writable when a third of its buffer is free.
   private func isWritable(_ socket: SocketFile, _ id: ConnectionID) -> Bool {
-    let limit = socket.options.sendCapacity(SystemSettings(use: flags.settings))
-    if let most = socket.options.unsentLowWater, let status = try? stack.status(of: id), status.unsent >= most
-    {
-      return false
-    }
-    return roomToWrite(socket, id) * 3 >= limit
+    let result = sendMemory(of: socket, id)?.isWritable ?? false
+    if result, socket.lacksRoom { socket.roomNews += 1 }
+    socket.lacksRoom = !result
+    return result
   }
 
   // MARK: poll
@@ -175,8 +172,9 @@ extension Session {
     case .listening(let id): return UInt64((try? stack.waitingCount(of: id)) ?? 0)
     case .connection(let id):
       guard let statistics = try? stack.status(of: id).statistics else { return 0 }
-      return statistics.bytesReceived &* 3 &+ statistics.bytesAcknowledged &+ (socket.peerFinished ? 1 : 0)
-        &+ (socket.ended == nil ? 0 : 2)
+      // Room to write is news only to who had none.
+      return statistics.bytesReceived &* 3 &+ socket.roomNews &+ (socket.peerFinished ? 1 : 0)
+        &+ (socket.ended == nil ? 0 : 2) &+ socket.errors.count
     }
   }
 }

@@ -39,33 +39,36 @@ extension Session {
     guard let id = socket.connection else { throw SystemCallError(socket.listener == nil ? EPIPE : EPIPE) }
     if socket.writingShut || socket.ended != nil { throw SystemCallError(EPIPE) }
     if socket.isConnecting && !socket.isConnected { return nil }
-    let room = roomToWrite(socket, id)
-    var count = min(bytes.count, room)
-    // What does not fit waits, and with it what fills no segment.
-    if count < bytes.count, let status = try? stack.status(of: id),
-      status.outstanding + status.unsent > 0 || count >= status.segmentSize
-    {
-      count -= count % status.segmentSize
-    }
+    let portion = portionToWrite(socket, id, of: bytes.count)
+    let count = portion.octets
     if count == 0 { return unsafe bytes.isEmpty ? 0 : nil }
     let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
     let isUrgent = flags.contains(.outOfBand) && count == bytes.count
     do throws(SocketError) {
       // The program's buffer lives as long as its call.
       let span = unsafe RawSpan(_unsafeBytes: part)
-      return isUrgent
-        ? try stack.writeUrgent(id, span, at: clock.now) : try stack.write(id, span, at: clock.now)
+      let taken =
+        isUrgent ? try stack.writeUrgent(id, span, at: clock.now) : try stack.write(id, span, at: clock.now)
+      if flags.contains(.endOfRecord), taken == bytes.count { try stack.endRecord(of: id) }
+      socket.errors.wrote(taken)
+      socket.pushes.wrote(taken, portion)
+      return taken
     } catch {
       if case .noMemory = error { return nil }
       throw SystemCallError(error)
     }
   }
 
-  /// Octets that a socket takes now: what its buffer may hold less what it holds.
-  func roomToWrite(_ socket: SocketFile, _ id: ConnectionID) -> Int {
-    guard let status = try? stack.status(of: id), let room = try? stack.writableCount(id) else { return 0 }
-    let limit = socket.options.sendCapacity(SystemSettings(use: flags.settings))
-    return min(room, max(0, limit - status.outstanding - status.unsent))
+  /// What a socket takes now of a call that has `count` octets to write.
+  private func portionToWrite(_ socket: SocketFile, _ id: ConnectionID, of count: Int) -> Portion {
+    guard let memory = sendMemory(of: socket, id), let room = try? stack.writableCount(id) else {
+      return Portion()
+    }
+    // A call that has waited goes on when the socket is writable again.
+    if socket.waitsToWrite, !memory.isWritable { return Portion() }
+    let portion = memory.taken(of: min(room, count))
+    if portion.octets < count { socket.lacksRoom = true }
+    return portion
   }
 
   // MARK: Reading
@@ -86,10 +89,13 @@ extension Session {
       throw SystemCallError(ENOTCONN)
     }
     if flags.contains(.outOfBand) { return try unsafe readUrgent(socket, room, flags) }
-    let readable = (try? stack.readableCount(id)) ?? 0
+    // Whoever only looks sees what lies behind the urgent octet as well.
+    let hidden = flags.contains(.peek) && distanceToUrgent(id) == 0 && !socket.readsUrgentInline ? 1 : 0
+    if hidden == 0 { passUrgent(socket, id) }
+    let readable = readableInOrder(socket, id)
     let isOver = socket.peerFinished || socket.ended != nil || socket.readingShut
     if readable > 0, readable >= least || isOver || socket.pendingError != 0 {
-      return try unsafe take(min(readable, room.count), of: id, into: room, flags)
+      return try unsafe take(min(readable, room.count), of: id, into: room, flags, skipping: hidden)
     }
     if readable == 0 {
       if let number = socket.takeError() { throw SystemCallError(number) }
@@ -100,19 +106,21 @@ extension Session {
   }
 
   private func take(
-    _ count: Int, of id: ConnectionID, into room: UnsafeMutableRawBufferPointer, _ flags: MessageFlags
+    _ count: Int, of id: ConnectionID, into room: UnsafeMutableRawBufferPointer, _ flags: MessageFlags,
+    skipping hidden: Int
   ) throws(SystemCallError) -> Int {
     do throws(SocketError) {
       if !flags.contains(.truncate), let base = room.baseAddress {
         try stack.withReadableBytes(id) { first, second in
-          let head = min(count, first.byteCount)
-          // Both pieces together have `count` octets, for which there is room.
+          let head = max(0, min(count, first.byteCount - hidden))
+          let behind = max(0, hidden - first.byteCount)
+          // Both pieces together have `hidden` and `count` octets, for which there is room.
           unsafe first.withUnsafeBytes { bytes in
-            if head > 0 { unsafe base.copyMemory(from: bytes.baseAddress!, byteCount: head) }
+            if head > 0 { unsafe base.copyMemory(from: bytes.baseAddress! + hidden, byteCount: head) }
           }
           unsafe second.withUnsafeBytes { bytes in
             if count > head {
-              unsafe (base + head).copyMemory(from: bytes.baseAddress!, byteCount: count - head)
+              unsafe (base + head).copyMemory(from: bytes.baseAddress! + behind, byteCount: count - head)
             }
           }
         }
@@ -120,27 +128,6 @@ extension Session {
       if !flags.contains(.peek) { try stack.discard(count, of: id, at: clock.now) }
       return count
     } catch { throw SystemCallError(error) }
-  }
-
-  /// MSG_OOB: the last octet before the urgent mark, once, as BSD's sockets have it (RFC 6093 §2.2). The stream keeps it.
-  private func readUrgent(
-    _ socket: SocketFile, _ room: UnsafeMutableRawBufferPointer, _ flags: MessageFlags
-  ) throws(SystemCallError) -> Int {
-    guard let id = socket.connection, let status = try? stack.status(of: id), socket.urgentArrived,
-      status.urgentAhead > 0, room.count > 0
-    else { throw SystemCallError(EINVAL) }
-    let place = status.urgentAhead - 1
-    guard place < status.readable else { throw SystemCallError(EAGAIN) }
-    var octet: UInt8 = 0
-    do throws(SocketError) {
-      octet = try stack.withReadableBytes(id) { first, second in
-        place < first.byteCount
-          ? first.byte(at: place) : second.byte(at: place - first.byteCount)
-      }
-    } catch { throw SystemCallError(error) }
-    unsafe room.storeBytes(of: octet, as: UInt8.self)
-    if !flags.contains(.peek) { socket.urgentArrived = false }
-    return 1
   }
 
   // MARK: Datagrams

@@ -101,7 +101,11 @@ final class Session: @unchecked Sendable {
     for packet in packets[first...] {
       if let id = packet.connection { sockets[id]?.departures.note(packet.bytes) }
     }
-    if flags.pushesBursts { Bursts.push(&packets, from: first) { pieceLimit(of: $0.connection) } }
+    if flags.pushesBursts {
+      pushFullBuffers(from: first)
+      Bursts.push(
+        &packets, from: first, limit: { pieceLimit(of: $0.connection) }, endsPiece: { bufferEnd($0) != nil })
+    }
     if !isTimePassing {
       for index in first..<packets.count {
         // More is to come of what was written with MSG_MORE; only what had to wait too long is pushed.
@@ -112,8 +116,27 @@ final class Session: @unchecked Sendable {
     drainEvents()
   }
 
+  /// Pushes what ends where a buffer does that Linux would have pushed.
+  private func pushFullBuffers(from first: Int) {
+    for index in first..<packets.count where bufferEnd(packets[index]) == true {
+      Bursts.setPush(&packets[index], to: true)
+    }
+  }
+
+  /// Whether a packet's text ends where a buffer does, and is pushed there; nil: none does.
+  private func bufferEnd(_ packet: SentPacket) -> Bool? {
+    guard let id = packet.connection, let socket = sockets[id],
+      let distance = socket.departures.distance(of: packet.bytes), distance >= 0,
+      let unsent = try? stack.status(of: id).unsent
+    else { return nil }
+    let left = Int(socket.pushes.written) - unsent
+    guard left >= distance else { return nil }
+    return socket.pushes.end(at: UInt64(left - distance))
+  }
+
   private func drainEvents() {
     while let event = stack.nextEvent() { take(event) }
+    errorQueuesProgress()
   }
 
   /// How many segments of a connection Linux would hand to its link in one piece.
@@ -135,7 +158,7 @@ final class Session: @unchecked Sendable {
     case .connected(let id): sockets[id]?.isConnected = true
     case .peerFinished(let id): sockets[id]?.peerFinished = true
     case .urgent(let id): sockets[id]?.urgentArrived = true
-    case .softError(let id, let error): sockets[id]?.softError = error.errorNumber
+    case .softError(let id, let error): softErrorArrived(id, error.errorNumber)
     case .closed(let id, let reason): ended(id, reason)
     case .datagram(let id): datagramSocket(id)?.datagramWaits = true
     case .datagramError(let id, let error, _): datagramSocket(id)?.pendingError = error.errorNumber
@@ -148,6 +171,19 @@ final class Session: @unchecked Sendable {
     return nil
   }
 
+  /// What ICMP tells of a connection that is being made ends it on Linux, whatever it is; on one that there is it is told only
+  /// to who has asked (IP_RECVERR).
+  private func softErrorArrived(_ id: ConnectionID, _ number: Int32) {
+    guard let socket = sockets[id] else { return }
+    socket.softError = number
+    if socket.isConnecting, !socket.isConnected, !flags.usesEngineDefaults {
+      socket.pendingError = number
+      try? stack.abort(id, at: clock.now)
+    } else if socket.asksForErrors {
+      socket.pendingError = number
+    }
+  }
+
   private func ended(_ id: ConnectionID, _ reason: CloseReason) {
     guard let socket = sockets[id] else { return }
     let wasWaiting = socket.isConnecting
@@ -155,10 +191,14 @@ final class Session: @unchecked Sendable {
     let reason: CloseReason = reason == .refused && !wasWaiting ? .reset : reason
     socket.ended = reason
     socket.isConnecting = false
+    // What ended an attempt to connect at once was not told as a soft error.
+    if reason == .unreachable, socket.softError == nil, let error = try? stack.softError(of: id) {
+      socket.softError = error.errorNumber
+    }
     guard let number = reason.errorNumber, reason != .aborted else { return }
-    // POSIX: a reset after the peer's FIN breaks the pipe and takes nothing back.
+    // POSIX: a reset after the peer's FIN breaks the pipe and takes nothing back, unless nothing more was to be written.
     socket.pendingError =
-      reason == .reset && socket.peerFinished
+      reason == .reset && socket.peerFinished && !socket.writingShut
       ? EPIPE : (socket.softError ?? number).forEnd(reason, wasWaiting)
   }
 

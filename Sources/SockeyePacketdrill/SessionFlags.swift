@@ -1,6 +1,7 @@
 // Holds what `--so_flags` may say, as `key=value,key=value`, and what holds when it says nothing. It does not hold the
 // system's settings, which SystemSettings reads.
 
+import Glibc
 import SockeyeTCP
 import SockeyeWire
 
@@ -14,6 +15,8 @@ struct SessionFlags: Sendable, Equatable {
   var maximumSegmentSize: Int?
   /// Of the link, octets.
   var maximumTransmissionUnit = 1500
+  /// What segments are made of that come as one (packetdrill's --mss), octets; nil: each is what it is.
+  var receivedSegmentSize: Int?
   /// Addresses of the host beside those of packetdrill's defaults and those that scripts bind to.
   var addresses: [IPAddress] = []
   /// Explicit congestion notification; nil: as the system's settings say, and accepted where they say nothing.
@@ -43,16 +46,30 @@ struct SessionFlags: Sendable, Equatable {
     }
   }
 
-  /// What packetdrill itself was told, as far as a stack must know it: a kernel would hear of these from the device.
+  /// What packetdrill itself was told, on its command line or in the first lines of a script, as far as a stack must know
+  /// it: a kernel would hear of these from the device.
   mutating func takeProgramArguments(_ arguments: [String]) {
-    for argument in arguments {
+    for argument in arguments.flatMap({ $0.hasSuffix(".pkt") ? Self.options(ofScript: $0) : [$0] }) {
       let parts = argument.split(separator: "=", maxSplits: 1)
       guard parts.count == 2 else { continue }
       switch parts[0] {
+      case "--mss", "-mss": receivedSegmentSize = Int(parts[1])
       case "--mtu", "-mtu": _ = take("mtu", String(parts[1]))
       case "--local_ip", "-local_ip": _ = take("local", String(parts[1]))
       default: break
       }
+    }
+  }
+
+  /// The options that a script has in it.
+  private static func options(ofScript path: String) -> [String] {
+    guard let file = unsafe fopen(path, "r") else { return [] }
+    defer { unsafe fclose(file) }
+    let text = unsafe String(unsafeUninitializedCapacity: 1 << 16) { buffer in
+      unsafe fread(buffer.baseAddress, 1, buffer.count, file)
+    }
+    return text.split(separator: "\n").filter { $0.hasPrefix("--") }.map { line in
+      String(line.prefix { !$0.isWhitespace })
     }
   }
 
@@ -86,7 +103,8 @@ struct SessionFlags: Sendable, Equatable {
       fastOpenKeys = keys
     case ("local", _), ("address", _):
       guard let address = IPAddress(parsing: value) else { return false }
-      addresses.append(address)
+      // A script may name the address of the command line again.
+      if !addresses.contains(address) { addresses.append(address) }
     default: return false
     }
     return true

@@ -26,6 +26,8 @@ final class SocketFile: OpenFile {
   var options = SocketOptions()
   /// Where `bind` has put it; port 0 until one was chosen.
   var local: Endpoint?
+  /// Whether `bind` has put it there.
+  var isBound = false
   /// Whom a datagram socket sends to.
   var remote: Endpoint?
   /// The error that the next call, or SO_ERROR, is told.
@@ -51,6 +53,19 @@ final class SocketFile: OpenFile {
   var backlog = 0
   /// What has left of text.
   var departures = Departures()
+  /// What MSG_ERRQUEUE reads.
+  var errors = ErrorQueue()
+  /// The most that the memory for text has been allowed, octets.
+  var sendLimit = 0
+  /// The largest window that the peer has had, octets.
+  var largestWindow = 0
+  var pushes = PushMarks()
+  /// Somebody has found no room for all that he wanted to write, and none since.
+  var lacksRoom = false
+  /// How often there was room again.
+  var roomNews: UInt64 = 0
+  /// A call that writes sleeps.
+  var waitsToWrite = false
   /// A datagram waits to be received.
   var datagramWaits = false
 
@@ -94,6 +109,16 @@ final class SocketFile: OpenFile {
     (isConnecting, isConnected, peerFinished, urgentArrived) = (false, false, false, false)
     (readingShut, writingShut, isHeld, moreFollows) = (false, false, false, false)
     departures = Departures()
+    errors = ErrorQueue()
+    pushes = PushMarks()
+    (sendLimit, largestWindow, waitsToWrite, lacksRoom) = (0, 0, false, false)
+  }
+
+  /// IP_RECVERR: errors that ICMP tells are told at once.
+  var asksForErrors: Bool {
+    let level = Int32(family == .v4 ? IPPROTO_IP : IPPROTO_IPV6)
+    let name = Int32(family == .v4 ? IP_RECVERR : IPV6_RECVERR)
+    return options.notes[.init(level: level, name: name), default: 0] != 0
   }
 
   /// Takes the error that is to be told, once.
@@ -135,6 +160,7 @@ struct SocketOptions {
   var tellsQueue = false
   /// TCP_NOTSENT_LOWAT: a socket with more unsent is not writable.
   var unsentLowWater: Int?
+  var timestamping: TimestampingFlags = []
   /// TCP_FASTOPEN: how many connections may begin with text.
   var fastOpenLimit = 0
   var fastOpenConnect = false
@@ -172,7 +198,8 @@ struct SocketOptions {
         maximumSegmentSize, configuration.maximumSegmentSize ?? maximumSegmentSize)
     }
     if let receiveBuffer {
-      configuration.receiveBufferCapacity = receiveBuffer
+      // Half of what is told is for text.
+      configuration.receiveBufferCapacity = receiveBuffer / 2
     } else if !flags.usesEngineDefaults, let sizes = system.bufferSizes(receiving: true) {
       configuration.receiveBuffer = BufferBounds(initial: min(65_535, sizes.largest), maximum: sizes.largest)
     }

@@ -110,6 +110,12 @@ struct SystemSettings {
     use == .never ? 2 : max(1, number("tcp_min_tso_segs") ?? 2)
   }
 
+  /// From how much unsent text on no socket takes more, octets; nil: no such bound.
+  var unsentLowWater: Int? {
+    guard use != .never, let number = number("tcp_notsent_lowat"), number < Int(Int32.max) else { return nil }
+    return number
+  }
+
   /// The default and the largest size of a buffer, octets.
   func bufferSizes(receiving: Bool) -> (initial: Int, largest: Int)? {
     guard followsAll else { return nil }
@@ -135,6 +141,10 @@ enum LinuxDefaults {
     configuration.quickAcknowledgments = 16
     configuration.restartsAfterIdle = false
     configuration.slowStartLimit = nil
+    configuration.reducesFromWindow = true
+    configuration.timesEveryAcknowledgment = true
+    configuration.delaysFinishAcknowledgment = true
+    configuration.resetsSilentPeers = true
     configuration.windowProbesCarryText = false
     configuration.nagleIgnoresFullSegments = true
     configuration.pathProbing = .off
@@ -147,6 +157,16 @@ enum LinuxDefaults {
     configuration.userTimeout = time(
       ofRetries: 15, from: .milliseconds(200), ceiling: configuration.maximumRetransmissionTimeout)
     return configuration
+  }
+
+  /// TCP_DEFER_ACCEPT as it is told: Linux keeps it as a number of retries of a SYN,ACK.
+  static func deferral(ofSeconds seconds: Int32) -> Int32 {
+    var (total, timeout): (Int32, Int32) = (0, 1)
+    while total < seconds {
+      total += timeout
+      timeout = min(timeout * 2, 120)
+    }
+    return total
   }
 
   /// How long a segment is sent again when the timer doubles each time: until the time of the retry after the last.

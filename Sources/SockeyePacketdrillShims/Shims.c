@@ -52,6 +52,7 @@ int sockeye_pd_epoll_ctl(void *, int, int, int, struct epoll_event *);
 int sockeye_pd_epoll_wait(void *, int, struct epoll_event *, int, int);
 int sockeye_pd_pipe(void *, int *);
 int sockeye_pd_splice(void *, int, int64_t *, int, int64_t *, size_t, unsigned int);
+ssize_t sockeye_pd_sendfile(void *, int, int, int64_t *, size_t);
 /// Whether the descriptor is a socket of the session.
 int sockeye_pd_owns(void *, int);
 
@@ -135,6 +136,21 @@ __attribute__((visibility("default"))) int getsockopt(int descriptor, int level,
     return sockeye_pd_getsockopt(current_session, descriptor, level, name, value, length);
   }
   return (int)syscall(SYS_getsockopt, descriptor, level, name, value, length);
+}
+
+/// sendfile has no place in the table either.
+__attribute__((visibility("default"))) ssize_t sendfile64(int destination, int source, int64_t *offset,
+                                                          size_t count) {
+  if (current_session != NULL && sockeye_pd_owns(current_session, destination)) {
+    return sockeye_pd_sendfile(current_session, destination, source, offset, count);
+  }
+  return syscall(SYS_sendfile, destination, source, offset, count);
+}
+
+__attribute__((visibility("default"))) ssize_t sendfile(int destination, int source, off_t *offset,
+                                                        size_t count) {
+  _Static_assert(sizeof(off_t) == sizeof(int64_t), "offsets have 64 bits");
+  return sendfile64(destination, source, (int64_t *)offset, count);
 }
 
 size_t sockeye_append_control(struct msghdr *message, size_t used, int level, int type,

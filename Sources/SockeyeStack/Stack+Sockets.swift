@@ -36,6 +36,11 @@ extension Stack {
     try send(id, bytes, isUrgent: true, at: instant)
   }
 
+  /// Has what is written from now on begin a segment of its own, as MSG_EOR does on other hosts. The stream is the same.
+  public mutating func endRecord(of id: ConnectionID) throws(SocketError) {
+    connections[try known(id)].connection.endRecord()
+  }
+
   private mutating func send(
     _ id: ConnectionID, _ bytes: RawSpan, isUrgent: Bool, at instant: Instant
   ) throws(SocketError) -> Int {

@@ -14,6 +14,8 @@ struct AcknowledgmentPolicy: Sendable, Equatable {
   /// Last.ACK.sent (RFC 7323 §4.3).
   private(set) var lastSent: SequenceNumber
 
+  /// Text has come in segments of its own.
+  private(set) var hasSeenText = false
   /// How many more ACKs of data leave without delay.
   private(set) var quick: UInt8
 
@@ -39,6 +41,7 @@ struct AcknowledgmentPolicy: Sendable, Equatable {
   mutating func dataArrived(
     next: SequenceNumber, fullSegment: Int, delay: Interval, at now: Instant
   ) {
+    hasSeenText = true
     switch duty {
     case .now: return
     case .none, .delayed:
@@ -48,6 +51,16 @@ struct AcknowledgmentPolicy: Sendable, Equatable {
       } else if duty == .none {
         duty = .delayed(until: now + delay)
       }
+    }
+  }
+
+  /// A FIN whose ACK may wait, unless more than a full segment would wait with it.
+  mutating func finishArrived(next: SequenceNumber, fullSegment: Int, delay: Interval, at now: Instant) {
+    switch duty {
+    case .now(.immediate), .none:
+      duty =
+        next - lastSent > fullSegment || delay == .zero ? .now(.finish) : .delayed(until: now + delay)
+    case .now, .delayed: break
     }
   }
 

@@ -99,8 +99,13 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// How many ACKs of a connection's first data leave without delay: a sender in slow start waits for them (RFC 5681 §4.2
   /// allows more ACKs than it asks for). Zero: all may wait.
   public var quickAcknowledgments = 0
+  /// Lets the ACK of a FIN behind text wait like one of text (RFC 9293 §3.8.6.3), for a user who soon has an answer or a FIN of
+  /// his own to send it with.
+  public var delaysFinishAcknowledgment = false
   /// Off by default (RFC 9293 §3.8.4 MUST-25).
   public var keepAlive: KeepAlive? = nil
+  /// Sends a RST to a peer that has not answered keep-alive, in case only its answers were lost.
+  public var resetsSilentPeers = false
   /// R2: how long data may stay unacknowledged before the connection is given up; nil: for ever
   /// (RFC 9293 §3.8.3 MUST-21, SHLD-11: 100 s or more; §3.9.1.1: five minutes by default).
   public var userTimeout: Interval? = .minutes(5)
@@ -148,6 +153,11 @@ public struct TCPConfiguration: Sendable, Equatable {
   /// timeout (§2.3); RFC 9406 §4.3 allows eight. Nil: by all that it is the first to tell of, before and after a timeout,
   /// so that a peer that acknowledges seldom makes bursts.
   public var slowStartLimit: Int? = 2
+  /// Reckons ssthresh from cwnd at a loss, as RFC 9438 §4.6 allows, and not from what is in flight (RFC 5681 §3.1 (4)).
+  public var reducesFromWindow = false
+  /// Times every ACK of text that was sent once (RFC 6298 §3 asks for a sample a round trip at least), with a peer that
+  /// sends SACK.
+  public var timesEveryAcknowledgment = false
   /// Whether a closed window is probed with an octet of text (RFC 9293 §3.8.6.1 MUST-36). Off, what probes it is a segment
   /// below the window, as for keep-alive, which the peer answers and need not keep.
   public var windowProbesCarryText = true

@@ -70,11 +70,14 @@ struct CongestionControl: Sendable {
   ///   - segmentSize: SMSS, octets.
   ///   - synchronizeLost: The SYN or SYN,ACK had to be sent again (RFC 5681 §3.1).
   ///   - growthLimit: `TCPConfiguration.slowStartLimit`.
+  ///   - reducesFromWindow: `TCPConfiguration.reducesFromWindow`.
   init(
-    _ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool, growthLimit: Int? = 2
+    _ kind: CongestionControlAlgorithm, segmentSize: Int, synchronizeLost: Bool, growthLimit: Int? = 2,
+    reducesFromWindow: Bool = false
   ) {
     window = CongestionWindow(
-      segment: segmentSize, synchronizeLost: synchronizeLost, growthLimit: growthLimit)
+      segment: segmentSize, synchronizeLost: synchronizeLost, growthLimit: growthLimit,
+      reducesFromWindow: reducesFromWindow)
     switch kind {
     case .newReno: algorithm = .newReno
     case .cubic: algorithm = .cubic

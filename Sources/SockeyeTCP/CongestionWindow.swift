@@ -20,6 +20,7 @@ struct CongestionWindow: Sendable, Equatable {
   private(set) var segment: Int
   private(set) var validation = CongestionWindowValidation()
   private let growthLimit: Int?
+  private let reducesFromWindow: Bool
   private var hyStart = HyStart()
   private var round = RoundMark()
   /// A timer has run out: what is sent now may be a repetition, which says less about the path.
@@ -42,8 +43,12 @@ struct CongestionWindow: Sendable, Equatable {
   ///   - synchronizeLost: The SYN or SYN,ACK had to be sent again; then the first window is one segment
   ///     (RFC 5681 §3.1).
   ///   - growthLimit: L, by how many segments an ACK may widen the window in slow start; nil: by all that it acknowledges.
-  init(segment: Int, synchronizeLost: Bool, growthLimit: Int? = 2) {
+  ///   - reducesFromWindow: `TCPConfiguration.reducesFromWindow`.
+  init(
+    segment: Int, synchronizeLost: Bool, growthLimit: Int? = 2, reducesFromWindow: Bool = false
+  ) {
     self.segment = segment
+    self.reducesFromWindow = reducesFromWindow
     self.growthLimit = growthLimit
     initial = Self.initialWindow(segment: segment)
     size = synchronizeLost ? segment : initial
@@ -100,7 +105,10 @@ struct CongestionWindow: Sendable, Equatable {
 
   /// FlightSize as a loss is to be reckoned with: of a window that was not used for a while, what the path is known to
   /// have carried (RFC 7661 §4.4.1).
-  func loadAtLoss(flight: Int) -> Int { validation.loadAtLoss(flight: flight) }
+  func loadAtLoss(flight: Int) -> Int {
+    // RFC 9438 §4.6 lets cwnd stand in for it: it grows only while it is used.
+    reducesFromWindow ? max(size, flight) : validation.loadAtLoss(flight: flight)
+  }
 
   /// A loss: cwnd and ssthresh fall to `octets`, no lower than two segments (RFC 5681 §3.1 (4)).
   mutating func reduce(to octets: Int) {

@@ -182,6 +182,12 @@ extension Connection {
   /// A round-trip sample, if this ACK can give one. A segment that was sent once is timed by our own clock; after
   /// a retransmission only the echo of a timestamp tells which copy was acknowledged (RFC 6298 §3, Karn's rule).
   private mutating func takeSample(_ header: TCPHeader, at now: Instant) -> Interval? {
+    if configuration.timesEveryAcknowledgment, header.acknowledgment > send.initial + 1,
+      let sentAt = scoreboard.log.oldestTime(acknowledgedBy: header.acknowledgment)
+    {
+      timed = nil
+      return addSample(now - sentAt, at: now)
+    }
     if let segment = timed, header.acknowledgment >= segment.end {
       timed = nil
       return addSample(now - segment.sentAt, at: now)

@@ -126,7 +126,8 @@ extension Connection {
       roundTrip.beginDataAfterLostSynchronize()
       congestion = CongestionControl(
         configuration.congestionControl, segmentSize: payloadLimit, synchronizeLost: true,
-        growthLimit: configuration.slowStartLimit)
+        growthLimit: configuration.slowStartLimit,
+        reducesFromWindow: configuration.reducesFromWindow)
       timers.retransmissions = 0
     }
     // What was written before may have to wait for a closed window, or behind a cork.
@@ -414,8 +415,16 @@ extension Connection {
       acknowledgments.acknowledgeNow(.outOfOrder)
       return
     }
+    let mayWait =
+      configuration.delaysFinishAcknowledgment && send.phase == .open && acknowledgments.hasSeenText
     transition { $0.receive.finish(afterClose: $0.send.phase != .open) }
-    acknowledgments.acknowledgeNow(.finish)
+    if mayWait {
+      acknowledgments.finishArrived(
+        next: receive.next, fullSegment: receive.largestPayload, delay: configuration.delayedAcknowledgment,
+        at: now)
+    } else {
+      acknowledgments.acknowledgeNow(.finish)
+    }
     notices.insert([.peerFinished, .readable])
   }
 

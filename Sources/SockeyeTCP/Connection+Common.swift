@@ -19,7 +19,8 @@ package enum CommonSegment: Equatable {
 extension Connection {
   /// What `plan(at:)` answers, where a word is enough to tell it.
   package borrowing func commonSegment(at now: Instant) -> CommonSegment {
-    guard opening == .synchronized, send.phase == .open, send.urgentEnd == nil, !receive.hasBlocks,
+    guard opening == .synchronized, send.phase == .open, send.urgentEnd == nil, send.recordEnds.isEmpty,
+      !receive.hasBlocks,
       addedOptions == 0, !marks.echoing, !marks.reductionUntold, !isSearchingPath,
       !hasRetransmission(at: now),
       abandonReason(at: now) == nil

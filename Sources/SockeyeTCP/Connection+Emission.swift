@@ -247,6 +247,10 @@ extension Connection {
     timers.exclusive = .zeroWindowProbe(now + windowProbeInterval)
   }
 
-  /// Carries out `.abandon`: the connection is over and the peer is not told, since it does not listen.
-  public mutating func abandon(_ reason: CloseReason) { close(reason) }
+  /// Carries out `.abandon`: the connection is over and the peer is not told, since it does not listen; one that did not answer
+  /// keep-alive only if the configuration says so.
+  public mutating func abandon(_ reason: CloseReason) {
+    if reason == .keepAliveTimedOut, configuration.resetsSilentPeers { resetDue = .aborted }
+    close(reason)
+  }
 }

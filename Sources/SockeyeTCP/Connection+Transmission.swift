@@ -145,15 +145,15 @@ extension Connection {
     let cause: RetransmissionCause
     if case .timeout = recovery.phase { cause = .afterTimeout } else { cause = .overdue }
     return dataPlan(
-      from: from, length: min(lost.count, max(0, send.queuedEnd - from)),
+      from: from, length: send.withinRecord(min(lost.count, max(0, send.queuedEnd - from)), from: from),
       purpose: .retransmission(count: 1, timeout: roundTrip.timeout, cause: cause), at: now)
   }
 
   /// New data if there is any that the peer has room for, otherwise the end of what is outstanding (RFC 8985 §7.3).
   private borrowing func tailLossProbePlan(at now: Instant) -> SegmentPlan {
     let room = payloadRoom(at: now)
-    let new = min(send.unsent, min(send.usableWindow, room))
-    if new > 0 && (new == room || new == send.unsent) {
+    let new = send.withinRecord(min(send.unsent, min(send.usableWindow, room)), from: send.next)
+    if new > 0 && (new == room || new == send.unsent || send.isRecordEnd(send.next + new)) {
       return dataPlan(from: send.next, length: new, purpose: .tailLossProbe, at: now)
     }
     let text = SequenceNumber.earlier(send.next, send.queuedEnd)
@@ -168,7 +168,7 @@ extension Connection {
 
   /// How much of the text from here on leaves in one copy.
   private borrowing func resendLength(from resend: SequenceNumber, at now: Instant) -> Int {
-    let room = payloadRoom(at: now)
+    let room = send.withinRecord(payloadRoom(at: now), from: resend)
     let sent = max(0, SequenceNumber.earlier(send.queuedEnd, send.next) - resend)
     guard send.resendCause == .windowOpened, sent < room else { return min(room, sent) }
     // The octet of a probe leaves with the text behind it and not alone: a crumb would keep Nagle's rule waiting
@@ -186,7 +186,9 @@ extension Connection {
   /// The segment at SND.UNA again.
   private borrowing func oldestPlan(purpose: SegmentPurpose, at now: Instant) -> SegmentPlan {
     if send.unacknowledged == send.initial { return synchronizePlan(purpose: purpose, at: now) }
-    var length = min(payloadRoom(at: now), min(send.buffer.count, send.next - send.unacknowledged))
+    var length = send.withinRecord(
+      min(payloadRoom(at: now), min(send.buffer.count, send.next - send.unacknowledged)),
+      from: send.unacknowledged)
     // RFC 7323 §2.4: the first copy may reach behind an edge that was drawn back, as long as there is a window at all;
     // the next ones may not.
     if timers.retransmissions > 0, send.window > 0 { length = min(length, send.window) }
@@ -237,15 +239,17 @@ extension Connection {
       // hold the end of a stream back.
       return usable >= 1 ? 0 : nil
     }
-    if isSearchingPath {
+    if isSearchingPath, send.recordEnds.isEmpty {
       switch probeDecision(room: congestionRoom + inflight, inflight: inflight, at: now) {
       case .no: break
       case .hold: return nil
       case .send(let length): return length
       }
     }
-    let length = min(unsent, min(usable, room))
+    let length = send.withinRecord(min(unsent, min(usable, room)), from: send.next)
     guard length > 0, length <= congestionRoom || inflight == 0 else { return nil }
+    // A record that others stand behind gets no longer.
+    if length < unsent, send.isRecordEnd(send.next + length) { return length }
     return mayLeave(length: length, unsent: unsent, room: room, finishing: finishing, at: now) ? length : nil
   }
 
@@ -327,6 +331,8 @@ extension Connection {
       case .finishQueued, .finishSent: plan.flags.insert(.fin)
       case .open, .finishAcknowledged: break
       }
+    } else if length > 0, send.isRecordEnd(end) {
+      plan.flags.insert(.psh)
     }
     markUrgent(&plan)
     if marks.echoing { plan.flags.insert(.ece) }

@@ -29,6 +29,10 @@ extension Connection {
     return taken
   }
 
+  /// Ends a segment behind what is queued: what is written from now on shares none with it. The stream is the same, and the
+  /// peer sees no boundary but where segments begin.
+  public mutating func endRecord() { send.markRecordEnd() }
+
   private func checkWritable() throws(ConnectionError) {
     if opening == .closed { throw .closed(closeReason ?? .finished) }
     switch send.phase {

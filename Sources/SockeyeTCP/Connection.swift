@@ -180,7 +180,8 @@ public struct Connection: ~Copyable {
       granularity: configuration.retransmissionGranularity)
     congestion = CongestionControl(
       configuration.congestionControl, segmentSize: parameters.defaultSegmentSize, synchronizeLost: false,
-      growthLimit: configuration.slowStartLimit)
+      growthLimit: configuration.slowStartLimit,
+      reducesFromWindow: configuration.reducesFromWindow)
     timers = Timers(openedAt: now)
     if configuration.pathProbing == .always || parameters.provenPathMTU != nil {
       beginPathSearch(parameters)
@@ -277,7 +278,8 @@ public struct Connection: ~Copyable {
       // Without SACK there are no delivery rates to go by.
       congestion = CongestionControl(
         .cubic, segmentSize: congestion.segmentSize, synchronizeLost: false,
-        growthLimit: configuration.slowStartLimit)
+        growthLimit: configuration.slowStartLimit,
+        reducesFromWindow: configuration.reducesFromWindow)
     }
     if let timestamps = options.timestamps, agreed.timestamps {
       timestampRecent = timestamps.value

@@ -45,6 +45,8 @@ public struct ConnectionStatus: Sendable, Equatable {
   public var lostSoFar: UInt64
   /// Segments have overtaken one another on the way to the peer (RFC 8985 §6.2 step 3).
   public var reorderingSeen: Bool
+  /// The furthest that a segment was overtaken, from its end to that of what had come before it, octets.
+  public var reorderingExtent: Int
   /// How fast the path delivered last; nil before there is a measure.
   public var deliveryRate: Int?
   /// `deliveryRate` is what the application gave and not what the path can.
@@ -124,7 +126,7 @@ extension Connection {
       inFlight: isOver ? 0 : inflight,
       selectivelyAcknowledged: selective ? scoreboard.log.sackedOctets : 0,
       lost: selective ? scoreboard.log.lostOctets : 0, lostSoFar: scoreboard.rate.lost,
-      reorderingSeen: scoreboard.rack.reorderingSeen,
+      reorderingSeen: scoreboard.rack.reorderingSeen, reorderingExtent: scoreboard.rack.reorderingExtent,
       deliveryRate: scoreboard.rate.latest?.bytesPerSecond,
       deliveryIsApplicationLimited: scoreboard.rate.latest?.isApplicationLimited ?? false,
       readable: receive.buffer.count, urgentAhead: receive.urgentAhead, sendBuffer: send.buffer.capacity,

@@ -7,6 +7,8 @@ enum Constants {
   static let defaultSegmentSizeIPv4 = 536
   /// The same over IPv6.
   static let defaultSegmentSizeIPv6 = 1220
+  /// Ends of records that are remembered at a time.
+  static let recordLimit = 256
   /// A peer that announces less is served with this much: tiny segments only multiply work (CVE-2019-11479).
   static let minimumSegmentSize = 48
   /// TCP header without options, octets.

@@ -15,6 +15,8 @@ struct RackDetector: Sendable, Equatable {
   /// RACK.fack: the highest end that was delivered.
   private var highest = SequenceNumber(0)
   private(set) var reorderingSeen = false
+  /// How far above its end something had been delivered when a segment that was sent once came, octets: the most so far.
+  private(set) var reorderingExtent = 0
   /// RACK.reo_wnd_mult and RACK.reo_wnd_persist.
   private(set) var multiplier: UInt8 = 1
   private var persistence: UInt8 = 0
@@ -34,6 +36,7 @@ struct RackDetector: Sendable, Equatable {
       highest = end
     } else if end < highest, !record.marks.contains(.retransmitted) {
       reorderingSeen = true
+      reorderingExtent = max(reorderingExtent, highest - end)
     }
     if isAmbiguous { return }
     roundTrip = now - record.sentAt

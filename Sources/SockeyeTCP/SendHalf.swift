@@ -28,6 +28,8 @@ struct SendHalf: ~Copyable {
   private(set) var phase: SendPhase = .open
   /// SND.UP: one past the last urgent octet; nil when all of them are acknowledged.
   private(set) var urgentEnd: SequenceNumber?
+  /// Where text ends that shares no segment with what follows, above SND.UNA, in order.
+  private(set) var recordEnds: [SequenceNumber] = []
 
   init(initial: SequenceNumber, capacity: Int) {
     self.initial = initial
@@ -62,6 +64,26 @@ struct SendHalf: ~Copyable {
   // MARK: The user
 
   mutating func markUrgent() { urgentEnd = queuedEnd }
+
+  /// What is written from now on begins a segment of its own. Beyond a bound the text is a stream like any other.
+  mutating func markRecordEnd() {
+    guard buffer.count > 0, recordEnds.last != queuedEnd, recordEnds.count < Constants.recordLimit else {
+      return
+    }
+    recordEnds.append(queuedEnd)
+  }
+
+  /// How much of `length` octets from there on lies in one record.
+  @inline(__always)
+  func withinRecord(_ length: Int, from sequence: SequenceNumber) -> Int {
+    if recordEnds.isEmpty { return length }
+    guard let end = recordEnds.first(where: { $0 > sequence }) else { return length }
+    return min(length, end - sequence)
+  }
+
+  func isRecordEnd(_ sequence: SequenceNumber) -> Bool {
+    !recordEnds.isEmpty && recordEnds.contains(sequence)
+  }
 
   mutating func queueFinish() {
     if phase == .open { phase = .finishQueued }
@@ -104,6 +126,7 @@ struct SendHalf: ~Copyable {
       resend(from: SequenceNumber.later(resendNext, acknowledgment), cause: resendCause)
     }
     if let urgentEnd, acknowledgment >= urgentEnd { self.urgentEnd = nil }
+    if !recordEnds.isEmpty { recordEnds.removeAll { $0 <= acknowledgment } }
     return data
   }
 

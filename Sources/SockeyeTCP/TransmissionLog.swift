@@ -165,6 +165,19 @@ struct TransmissionLog: ~Copyable {
     return low
   }
 
+  /// When the oldest of the segments left that are all below SND.UNA from now on; nil when any of them was sent twice, for
+  /// then nobody knows which copy is acknowledged (Karn's rule), or when the peer has said before that it holds it.
+  func oldestTime(acknowledgedBy acknowledgment: SequenceNumber) -> Instant? {
+    var index = 0
+    var oldest: Instant?
+    while index < count, self[index].end <= acknowledgment {
+      if self[index].marks.contains(.retransmitted) { return nil }
+      if oldest == nil, !self[index].marks.contains(.sacked) { oldest = self[index].sentAt }
+      index += 1
+    }
+    return oldest
+  }
+
   /// Takes the oldest record out, if all of it is below SND.UNA.
   @inline(__always)
   mutating func takeFirst(acknowledgedBy acknowledgment: SequenceNumber) -> Record? {

@@ -1,5 +1,6 @@
 // Shows what `--so_flags` understands and refuses.
 
+import Glibc
 import SockeyeTCP
 import SockeyeWire
 import Testing
@@ -53,6 +54,20 @@ import Testing
     ])
     #expect(flags.maximumTransmissionUnit == 1520)
     #expect(flags.localAddresses.contains(IPAddress(parsing: "fd3d:a0b:17d6::1")!))
+  }
+
+  @Test func whatAScriptAsksForInItsFirstLinesCounts() throws {
+    var name = Array("/tmp/sockeyeXXXXXX.pkt".utf8CString)
+    let file = name.withUnsafeMutableBufferPointer { mkstemps($0.baseAddress!, 4) }
+    let path = name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    defer { unlink(path) }
+    let text = "// A script.\n--mss=1000\n--local_ip=192.168.7.7 // Twice.\n--mtu=1400\n0 socket() = 3\n"
+    #expect(write(file, text, text.utf8.count) == text.utf8.count)
+    close(file)
+    var flags = SessionFlags()
+    flags.takeProgramArguments(["packetdrill", "--local_ip=192.168.7.7", path])
+    #expect(flags.receivedSegmentSize == 1000 && flags.maximumTransmissionUnit == 1400)
+    #expect(flags.addresses == [IPAddress(parsing: "192.168.7.7")])
   }
 
   @Test func addressesAreTheHosts() throws {

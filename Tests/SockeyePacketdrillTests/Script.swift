@@ -236,13 +236,14 @@ final class Script {
   /// A segment of the peer arrives; numbers count from each side's SYN.
   func inject(
     _ flags: String, seq: Int, ack: Int? = nil, length: Int = 0, win: UInt16 = 32_792,
-    options: TCPOptions = TCPOptions()
+    options: TCPOptions = TCPOptions(), urgent: UInt16 = 0
   ) {
-    let header = TCPHeader(
+    var header = TCPHeader(
       sourcePort: peerPort, destinationPort: hostPort,
       sequence: SequenceNumber(peerStart &+ UInt32(truncatingIfNeeded: seq)),
       acknowledgment: SequenceNumber(ack.map { hostStart &+ UInt32(truncatingIfNeeded: $0) } ?? 0),
       flags: Self.flags(flags), window: win, options: options)
+    header.urgentPointer = urgent
     var segment = [UInt8](capacity: 100) { header.write(into: &$0) } + Conversation.text(at: seq, length)
     let pseudo = PseudoHeader.sum(
       source: peer, destination: local, protocolNumber: IPProtocol.tcp, length: segment.count)
