@@ -40,11 +40,11 @@ import Testing
   }
 
   /// The pace would let more leave in a moment, and there is no room for it.
-  @Test func whomTheWindowHoldsBackThePaceDoesNotWake() throws {
+  @Test func whomTheWindowHoldsBackThePaceDoesNotWake() {
     let talk = talk(.newReno, pacing: true)
     talk.advance(.milliseconds(46))
     #expect(talk.takeSent().count == 10)
-    let deadline = try #require(talk.stack.nextDeadline)
+    let deadline = talk.stack.nextDeadline ?? .zero
     #expect(deadline - talk.now > .milliseconds(100), "for the end of the flight")
   }
 
