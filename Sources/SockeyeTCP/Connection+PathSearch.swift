@@ -45,10 +45,7 @@ extension Connection {
   }
 
   private mutating func startSearch(size: Int, limit: Int) {
-    let search = PathSearch(
-      size: size, limit: limit, base: configuration.pathProbingBase, version: version)
-    pathSearch = search
-    isSearchingPath = !search.isOver
+    pathSearch = PathSearch(size: size, limit: limit, base: configuration.pathProbingBase, version: version)
   }
 
   /// What the peer's SYN says is known now. Without selective acknowledgments nobody can tell that a probe alone was
@@ -62,7 +59,6 @@ extension Connection {
       let size = configuration.pathProbing == .always ? pathSearch.limit : pathSearch.size
       pathLimit = size - ipHeaderLength
       self.pathSearch = nil
-      isSearchingPath = false
     }
     if let search = self.pathSearch { isSearchingPath = !search.isOver }
   }
@@ -95,10 +91,7 @@ extension Connection {
 
   /// SND.UNA has moved.
   mutating func searchAcknowledged() {
-    guard let pathSearch else {
-      isSearchingPath = false
-      return
-    }
+    guard let pathSearch else { return }
     if pathSearch.isUnproven {
       pathSearch.isUnproven = false
       notices.insert(.pathMTU)

@@ -69,9 +69,8 @@ struct Cubic: CongestionControlling, Equatable {
       saved = Saved(maximum: maximum, prior: prior, stage: stage)
       prior = window.size
     }
-    // RFC 9438 §4.8: the next stage begins on its plateau.
+    // RFC 9438 §4.8: the stage that follows slow start begins on its plateau.
     maximum = 0
-    stage = nil
     window.collapse(threshold: again ? nil : Self.decreased(window.loadAtLoss(flight: flight)))
   }
 
@@ -137,7 +136,6 @@ extension Cubic {
       let isBack = estimate >> 12 >= Int64(prior)
       let growth = (Int64(segment) * Int64(octets)) << 12
       estimate += isBack ? growth / Int64(window) : growth / Int64(window) * 9 / 17
-      estimate = min(estimate, Int64(CongestionWindow.limit) << 12)
     }
   }
 }

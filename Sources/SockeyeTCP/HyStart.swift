@@ -42,7 +42,6 @@ struct HyStart: Sendable, Equatable {
 
   /// RFC 9406 §4.2, for each ACK in slow start.
   mutating func observe(_ roundTrip: Interval?, roundEnded: Bool) {
-    if phase == .finished { return }
     if roundEnded { nextRound() }
     if let roundTrip {
       minimum = minimum.map { min($0, roundTrip) } ?? roundTrip

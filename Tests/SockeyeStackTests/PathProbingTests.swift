@@ -252,10 +252,14 @@ import Testing
   }
 
   @Test(.requirement("4821-2"))
-  func aPeerThatCannotTellWhatItHoldsIsNotProbed() {
+  func aPeerThatCannotTellWhatItHoldsIsNotProbed() throws {
     let talk = talk(sack: false)
     talk.write(20_000)
-    for segment in talk.takeSent() { #expect(segment.payload.count == 1460 && segment.purpose == .data) }
+    let sent = talk.takeSent()
+    for segment in sent { #expect(segment.payload.count == 1460 && segment.purpose == .data) }
+    // What a router says is taken as it is.
+    try talk.receiveError(type: 3, code: 4, rest: 1400, about: #require(sent.last))
+    #expect(talk.status?.segmentSize == 1360)
   }
 
   @Test func aBaseThatNoConnectionCanWorkWithIsRefused() {

@@ -189,6 +189,96 @@ import Testing
     #expect(clock.window > 1_000_000)
   }
 
+  /// What is a step of a window that has just been cut, and no leap back to where it was.
+  private func expectSteps(
+    _ clock: inout AckClock, from window: Int, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(clock.window == window, sourceLocation: sourceLocation)
+    clock.acknowledge()
+    #expect(clock.window >= window && clock.window <= window + 1_000, sourceLocation: sourceLocation)
+  }
+
+  /// A window well on its way back to 200 segments.
+  private func midway() -> AckClock {
+    var clock = AckClock(.cubic)
+    clock.lose(at: 200_000)
+    for _ in 0..<30 { clock.round() }
+    #expect(clock.window > 160_000 && clock.window < 200_000)
+    return clock
+  }
+
+  @Test(.requirement("9438-4", "9438-10"))
+  func whateverCutsTheWindowBeginsANewStage() {
+    var clock = midway()
+    let window = clock.window
+    clock.control.congestionExperienced(flight: window, at: clock.now)
+    expectSteps(&clock, from: window * 7 / 10)
+
+    clock = midway()
+    clock.control.segmentSizeChanged(to: 500)
+    expectSteps(&clock, from: window / 1_000 * 500)
+
+    // After a pause slow start goes up to where it ended, and the curve begins there.
+    clock = midway()
+    clock.control.restartedAfterIdle()
+    while clock.window < clock.threshold { clock.acknowledge() }
+    expectSteps(&clock, from: clock.threshold)
+  }
+
+  /// RFC 9438 §4.9.2: in the curve's region and in that of NewReno's line, and also for what the next loss goes by.
+  @Test(.requirement("9438-8"), arguments: [(100, 200_000), (10, 20_000)], [true, false])
+  func aLossThatWasNoneLeavesNothing(_ path: (milliseconds: Int, window: Int), timeout: Bool) {
+    var clock = AckClock(.cubic)
+    clock.roundTrip = .milliseconds(path.milliseconds)
+    clock.lose(at: path.window)
+    for _ in 0..<4 { clock.round() }
+    var calm = clock
+    if timeout {
+      clock.control.timedOut(flight: clock.window, again: false, at: clock.now)
+    } else {
+      clock.control.lossDetected(flight: clock.window, at: clock.now)
+    }
+    clock.control.spuriousLoss(at: clock.now)
+    for round in 0..<80 {
+      #expect(clock.window == calm.window)
+      if round == 20 {
+        clock.lose()
+        calm.lose()
+      }
+      clock.round()
+      calm.round()
+    }
+  }
+
+  /// RFC 9438 §4.3: up to the window at which the timer ran out, 9/17 of a segment a round trip.
+  @Test(.requirement("9438-3", "9438-6"))
+  func afterATimeoutNewRenosLineIsTheGentleOneUpToTheOldWindow() {
+    var clock = AckClock(.cubic)
+    clock.roundTrip = .milliseconds(10)
+    while clock.window < 20_000 { clock.acknowledge() }
+    clock.control.timedOut(flight: clock.window, again: false, at: clock.now)
+    while clock.window < clock.threshold { clock.acknowledge() }
+    var rounds = 0
+    while clock.window < 19_000, rounds < 100 {
+      clock.round()
+      rounds += 1
+    }
+    #expect((8...11).contains(rounds), "five segments in \(rounds) round trips")
+  }
+
+  @Test(.requirement("9438-1"))
+  func aPauseWithNothingOutstandingIsARoundTripOfTheCurveAtMost() {
+    var calm = midway()
+    calm.acknowledge(calm.window, flight: calm.window)
+    var paused = calm
+    paused.now += .seconds(60)
+    for _ in 0..<3 {
+      paused.round()
+      calm.round()
+    }
+    #expect(abs(paused.window - calm.window) < 4_000)
+  }
+
   /// Time in which the window was not used is no time of the curve: after it, growth goes on where it stopped.
   @Test(.requirement("9438-1", "9438-10"))
   func timeWithoutUseDoesNotCount() {

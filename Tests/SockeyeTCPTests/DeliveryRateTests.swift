@@ -56,6 +56,18 @@ import Testing
     #expect(last?.bytesPerSecond == 80_000 && sampler.rate.delivered == 5_000)
   }
 
+  /// Of what one ACK covers, the segment that left last counts, be it a copy of the first.
+  @Test func ofWhatIsAcknowledgedTheLatestCounts() {
+    var sampler = Sampler()
+    sampler.send(2)
+    sampler.wait(50)
+    sampler.log.retransmitted(
+      from: SequenceNumber(0), to: SequenceNumber(1_000), at: sampler.now,
+      sampler.rate.snapshot(flight: 5_000, isFirst: false, at: sampler.now))
+    sampler.wait(50)
+    #expect(sampler.acknowledge(2)?.flightWhenSent == 5_000)
+  }
+
   /// What took longer to send than to acknowledge was held up by the sender.
   @Test func theLongerOfSendingAndAcknowledgingCounts() {
     var sampler = Sampler()
