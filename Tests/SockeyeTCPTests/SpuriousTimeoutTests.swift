@@ -71,6 +71,20 @@ import Testing
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) >= 12_001 })
   }
 
+  /// RFC 4015 §3.2: the window is what is outstanding and what this ACK has told of, which is what it was before and what
+  /// slow start adds.
+  @Test(.requirement("5682-4", "5682-7"))
+  func theWindowIsWhatItWasBeforeAndGrowsOn() {
+    let talk = timedOut(sack: false)
+    #expect(talk.status?.congestionWindow == 1000)
+    acknowledge(talk, 1001)
+    acknowledge(talk, 2001)
+    expectUndone(talk)
+    #expect(talk.status?.congestionWindow == 11_000)
+    acknowledge(talk, 3001)
+    #expect(talk.status?.congestionWindow == 12_000)
+  }
+
   /// Once all that was outstanding has been acknowledged, the timeout is history, and duplicates tell of a loss again.
   @Test func duplicatesCountAgainAfterwards() {
     let talk = timedOut(sack: false)

@@ -27,6 +27,22 @@ import Testing
     #expect(talk.status?.outstanding == 0 && talk.status?.unsent == 0 && talk.status?.inFlight == 0)
   }
 
+  /// The ACK that ends LAST-ACK may be that of text, too.
+  @Test(.requirement("S-52"), arguments: [true, false])
+  func textThatIsAcknowledgedTogetherWithTheLastFinCounts(sack: Bool) {
+    let talk = Conversation.measured(sack: sack)
+    talk.receive("F.", seq: 1, ack: 1)
+    talk.write(1_500)
+    talk.finish()
+    talk.takeSent()
+    talk.receive(".", seq: 2, ack: 1_001)
+    talk.expectState(.lastAck)
+    #expect(talk.status?.statistics.bytesAcknowledged == 1_000)
+    talk.receive(".", seq: 2, ack: 1_502)
+    talk.expectState(.closed)
+    #expect(talk.status?.statistics.bytesAcknowledged == 1_500)
+  }
+
   // MARK: What keeps it from sending
 
   @Test func whileAllIsSentTheApplicationLimits() throws {

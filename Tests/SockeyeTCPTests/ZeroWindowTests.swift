@@ -118,6 +118,21 @@ import Testing
     talk.expectNothing(for: .minutes(5))
   }
 
+  /// Before there was anything to send nobody owed an answer.
+  @Test(.requirement("MUST-21", "MUST-37"))
+  func aSilenceBeforeTheWriteDoesNotCount() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.advance(.minutes(10))
+    talk.write(100)
+    talk.expect(".", seq: 1, ack: 1, length: 1, after: .seconds(1))
+    talk.advance(.seconds(298))
+    talk.expectState(.established)
+    talk.advance(.seconds(1))
+    talk.expectState(.closed)
+  }
+
   // MARK: The receiver
 
   /// A host whose buffer of 1000 octets is full.
