@@ -1,0 +1,161 @@
+// A connection without a host around it: what it answers to calls that a host of ours would not make, and what it keeps.
+
+import SockeyeBytes
+import SockeyeWire
+import Testing
+
+@testable import SockeyeTCP
+
+/// One end, to which a script brings segments and from which it takes plans.
+private struct End: ~Copyable {
+  var connection: Connection
+  var now = Instant.zero + .seconds(1)
+
+  static let start = SequenceNumber(5_000)
+
+  static func parameters(_ configuration: TCPConfiguration = TCPConfiguration()) -> OpenParameters {
+    OpenParameters(
+      configuration: configuration, version: .v4, initialSequence: start, timestampOffset: 0, pathMTU: 1500,
+      receiveMTU: 1500)
+  }
+
+  init() {
+    connection = Connection(opening: Self.parameters(), at: now)
+    drain()
+  }
+
+  init(_ connection: consuming Connection) {
+    self.connection = connection
+    drain()
+  }
+
+  /// Numbers are counted from the SYNs, as in a conversation.
+  mutating func receive(_ flags: TCPFlags, seq: UInt32, ack: Int? = nil, _ text: [UInt8] = [])
+    -> ArrivalOutcome
+  {
+    let header = TCPHeader(
+      sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(seq),
+      acknowledgment: ack.map { Self.start + $0 } ?? SequenceNumber(0), flags: flags, window: 60_000)
+    let outcome = connection.segmentArrived(header, payload: text.span.bytes, at: now)
+    drain()
+    return outcome
+  }
+
+  mutating func drain() {
+    connection.advance(to: now)
+    while case .segment(let plan) = connection.plan(at: now) {
+      var frame = FrameBuffer(capacity: 2_000)
+      frame.fill {
+        connection.emit(
+          plan, addressing: SegmentAddressing(sourcePort: 2, destinationPort: 1, pseudoHeaderSum: 0),
+          into: &$0, at: now)
+      }
+    }
+  }
+}
+
+@Suite struct ConnectionAloneTests {
+  /// A host takes the record of TIME-WAIT out of the connection at once. One that does not is served as well.
+  @Test(.requirement("S-35"))
+  func aResetDoesNotEndTimeWait() throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    try end.connection.finish(at: end.now)
+    end.drain()
+    _ = end.receive([.fin, .ack], seq: 1, ack: 2)
+    #expect(end.connection.state == .timeWait)
+    let outcome = end.receive(.rst, seq: 2)
+    #expect(outcome.dropped == .timeWait)
+    #expect(outcome.reset == nil)
+    #expect(end.connection.state == .timeWait)
+    let record = end.connection.takeTimeWait(at: end.now).record
+    #expect(record.receiveNext == SequenceNumber(2))
+    #expect(end.connection.state == .closed && end.connection.closeReason == .finished)
+  }
+
+  /// All timers but 2 MSL end with TIME-WAIT, and that one is the record's.
+  @Test(.requirement("S-61")) func inTimeWaitAnOrphanIsNotGivenUp() throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    end.connection.close(at: end.now)
+    end.drain()
+    _ = end.receive(.ack, seq: 1, ack: 2)
+    #expect(end.connection.state == .finWait2)
+    #expect(end.connection.armedTimers[.orphan] == end.now + .seconds(60))
+    _ = end.receive([.fin, .ack], seq: 1, ack: 2)
+    #expect(end.connection.state == .timeWait)
+    #expect(end.connection.armedTimers == ArmedTimers())
+    end.now = end.now + .minutes(2)
+    let plan = end.connection.plan(at: end.now)
+    #expect(plan == .idle)
+  }
+
+  /// And all end with the connection, whatever was outstanding.
+  @Test(.requirement("S-34")) func aConnectionThatIsOverHasNoTimers() throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    let text: [UInt8] = [1, 2, 3]
+    _ = try end.connection.write(text.span.bytes, at: end.now)
+    end.drain()
+    #expect(end.connection.armedTimers[.retransmission] != nil)
+    _ = end.receive(.rst, seq: 1)
+    #expect(end.connection.state == .closed)
+    #expect(end.connection.armedTimers == ArmedTimers())
+  }
+
+  @Test(.requirement("MUST-20", "MUST-23")) func thePlanSaysWhenToGiveUp() {
+    var end = End()
+    end.now = end.now + .minutes(3) - .nanoseconds(1)
+    var plan = end.connection.plan(at: end.now)
+    #expect(plan != .abandon(.timedOut))
+    end.now = end.now + .nanoseconds(1)
+    plan = end.connection.plan(at: end.now)
+    #expect(plan == .abandon(.timedOut))
+    end.connection.abandon(.timedOut)
+    plan = end.connection.plan(at: end.now)
+    #expect(plan == .idle)
+    #expect(end.connection.closeReason == .timedOut)
+  }
+
+  /// It is made of a segment that has just come.
+  @Test(.requirement("MUST-26")) func thePeerOfANewConnectionWasHeardNow() {
+    let opened = Instant.zero + .seconds(1)
+    let header = TCPHeader(
+      sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(0), acknowledgment: SequenceNumber(0),
+      flags: .syn, window: 60_000)
+    let handshake = PassiveHandshake(
+      listen: End.parameters(), header: header, payload: RawSpan(), heldLimit: 0, at: opened)
+    let now = opened + .seconds(2)
+    let connection = Connection(completing: handshake, at: now)
+    let status = connection.transmissionStatus(at: now)
+    #expect(status.lastHeardAt == now)
+  }
+
+  /// Before the peer's SYN nobody knows where its text would be stored, wherever its numbers lie.
+  @Test(arguments: [0, 1, 0x7fff_ffff, 0x8000_0001, .max] as [UInt32])
+  func withoutAPeerThereIsNoStorageForText(number: UInt32) {
+    let end = End()
+    let hasStorage = end.connection.hasStorage(forTextUpTo: SequenceNumber(number))
+    #expect(!hasStorage)
+  }
+
+  /// What a listener's connection remembers of Fast Open it needs no longer than the handshake takes.
+  @Test func nothingIsKeptOfAFastOpenThatIsOver() {
+    var configuration = TCPConfiguration()
+    configuration.fastOpen = true
+    let header = TCPHeader(
+      sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(0), acknowledgment: SequenceNumber(0),
+      flags: .syn, window: 60_000)
+    let text = [UInt8](repeating: 7, count: 100)
+    let now = Instant.zero + .seconds(1)
+    let handshake = PassiveHandshake(
+      listen: End.parameters(configuration), header: header, payload: text.span.bytes, heldLimit: 1_000,
+      at: now)
+    var end = End(Connection(fastOpening: handshake, at: now))
+    #expect(end.connection.readableCount == 100)
+    #expect(end.connection.fastOpen != nil)
+    _ = end.receive(.ack, seq: 101, ack: 1)
+    #expect(end.connection.state == .established)
+    #expect(end.connection.fastOpen == nil)
+  }
+}
