@@ -30,12 +30,13 @@ private struct End: ~Copyable {
   }
 
   /// Numbers are counted from the SYNs, as in a conversation.
-  mutating func receive(_ flags: TCPFlags, seq: UInt32, ack: Int? = nil, _ text: [UInt8] = [])
-    -> ArrivalOutcome
-  {
+  mutating func receive(
+    _ flags: TCPFlags, seq: UInt32, ack: Int? = nil, _ text: [UInt8] = [], up: UInt16 = 0
+  ) -> ArrivalOutcome {
     let header = TCPHeader(
       sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(seq),
-      acknowledgment: ack.map { Self.start + $0 } ?? SequenceNumber(0), flags: flags, window: 60_000)
+      acknowledgment: ack.map { Self.start + $0 } ?? SequenceNumber(0), flags: flags, window: 60_000,
+      urgentPointer: up)
     let outcome = connection.segmentArrived(header, payload: text.span.bytes, at: now)
     drain()
     return outcome
@@ -115,6 +116,116 @@ private struct End: ~Copyable {
     plan = end.connection.plan(at: end.now)
     #expect(plan == .idle)
     #expect(end.connection.closeReason == .timedOut)
+  }
+
+  @Test(.requirement("N-5")) func newsIsTakenOnce() {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    var notices = end.connection.takeNotices()
+    #expect(notices == [.connected, .writable])
+    notices = end.connection.takeNotices()
+    #expect(notices.isEmpty)
+    var transitions = end.connection.takeTransitions()
+    #expect(!transitions.isEmpty)
+    transitions = end.connection.takeTransitions()
+    #expect(transitions.isEmpty)
+  }
+
+  /// The first reason stands.
+  @Test func whatIsOverDoesNotEndAgain() {
+    var end = End()
+    _ = end.receive([.rst, .ack], seq: 0, ack: 1)
+    end.connection.abandon(.timedOut)
+    #expect(end.connection.closeReason == .refused)
+    end.connection.openingFailed(.unreachable)
+    #expect(end.connection.closeReason == .refused)
+  }
+
+  /// CLOSE gives up what is unread, in the states that are over as well, in which it tells the peer nothing.
+  @Test(.requirement("X-12"), arguments: [TCPState.timeWait, .closed])
+  func closeGivesUpWhatIsUnread(state: TCPState) throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    _ = end.receive(.ack, seq: 1, ack: 1, [1, 2, 3])
+    if state == .timeWait {
+      try end.connection.finish(at: end.now)
+      end.drain()
+      _ = end.receive([.fin, .ack], seq: 4, ack: 2)
+    } else {
+      _ = end.receive(.rst, seq: 4)
+    }
+    #expect(end.connection.state == state)
+    #expect(end.connection.readableCount == 3)
+    end.connection.close(at: end.now)
+    #expect(end.connection.readableCount == 0)
+    #expect(end.connection.bufferedBytes == 0)
+    let plan = end.connection.plan(at: end.now)
+    #expect(plan == .idle)
+    #expect(end.connection.closeReason == (state == .timeWait ? nil : .reset))
+    var frame = FrameBuffer(capacity: 3)
+    var error: ConnectionError?
+    frame.fill { out in
+      do throws(ConnectionError) { _ = try end.connection.read(into: &out, at: end.now) } catch let refused {
+        error = refused
+      }
+    }
+    #expect(error == .readingClosed)
+  }
+
+  @Test(.requirement("U-29")) func abortDropsWhatIsQueuedBothWays() throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    _ = end.receive(.ack, seq: 1, ack: 1, [1, 2, 3])
+    let text: [UInt8] = [1, 2, 3]
+    _ = try end.connection.write(text.span.bytes, at: end.now)
+    end.drain()
+    end.connection.abort(at: end.now)
+    #expect(end.connection.readableCount == 0)
+    #expect(end.connection.bufferedBytes == 0)
+    let plan = end.connection.plan(at: end.now)
+    if case .segment(let segment) = plan {
+      #expect(segment.flags == [.rst, .ack] && segment.sequence == End.start + 4)
+    } else {
+      Issue.record("the peer is told")
+    }
+  }
+
+  @Test func aTimeThatCannotBeIsRefusedAndChangesNothing() {
+    var end = End()
+    var refused: [ConfigurationError.StaticField] = []
+    do throws(ConfigurationError) { try end.connection.setOrphanTimeout(.zero - .nanoseconds(1)) } catch {
+      refused.append(error.field)
+    }
+    do throws(ConfigurationError) { try end.connection.setUserTimeout(.zero) } catch {
+      refused.append(error.field)
+    }
+    do throws(ConfigurationError) { try end.connection.setConnectTimeout(.zero) } catch {
+      refused.append(error.field)
+    }
+    do throws(ConfigurationError) { try end.connection.setKeepAlive(KeepAlive(probes: 1)) } catch {
+      refused.append(error.field)
+    }
+    #expect(refused == [.orphanTimeout, .userTimeout, .connectTimeout, .keepAliveProbes])
+    #expect(end.connection.configuration == TCPConfiguration())
+  }
+
+  /// Whether it is copied out or taken where it lies.
+  @Test(.requirement("MUST-33"), arguments: [true, false])
+  func readingPassesTheUrgentMark(copied: Bool) throws {
+    var end = End()
+    _ = end.receive([.syn, .ack], seq: 0, ack: 1)
+    _ = end.receive([.ack, .urg], seq: 1, ack: 1, [1, 2, 3], up: 2)
+    #expect(end.connection.urgentAhead == 2)
+    if copied {
+      var frame = FrameBuffer(capacity: 3)
+      var count = 0
+      frame.fill { count = (try? end.connection.read(into: &$0, at: end.now)) ?? 0 }
+      #expect(count == 3)
+    } else {
+      end.connection.discard(3, at: end.now)
+    }
+    #expect(end.connection.urgentAhead == 0)
+    #expect(end.connection.receive.urgentEnd == nil)
   }
 
   /// It is made of a segment that has just come.

@@ -1,5 +1,5 @@
 // What a SYN brings beside itself, text and FIN, is kept and becomes part of the stream when the handshake is complete
-// (RFC 9293 §3.5, §3.10.7.3); and what the end of the handshake means for the user and the timers.
+// (RFC 9293 §3.5, §3.10.7.3); and what the handshake means for the user and the timers.
 
 import SockeyeBytes
 import SockeyeTCP
@@ -148,5 +148,46 @@ import Testing
       talk.expect("P.", seq: 1, length: 100, within: .minutes(1))
       #expect(talk.takeTroubleReports() == (copy == 3 ? 1 : 0), "copy \(copy)")
     }
+  }
+
+  /// The SYN,ACK of a simultaneous open stands for the SYN that left before, whose timer runs on and whose round trip is
+  /// measured (RFC 6298 §5.1).
+  @Test(.requirement("6298-7", "X-02"))
+  func theAnswerToACrossingSynDoesNotPutTheTimerOff() {
+    for isAnswered in [false, true] {
+      let (talk, _) = Conversation.standing(in: Situation(.synSent))
+      talk.advance(.milliseconds(400))
+      talk.receive("S", seq: 0)
+      talk.expect("S.", seq: 0, ack: 1)
+      if isAnswered {
+        talk.advance(.milliseconds(100))
+        talk.receive("S.", seq: 0, ack: 1)
+        #expect(talk.status?.smoothedRoundTrip == .milliseconds(500))
+      } else {
+        talk.expect("S.", seq: 0, ack: 1, after: .milliseconds(600))
+      }
+    }
+  }
+
+  /// R2 counts from when there is something to answer. Here that is long after OPEN, for the link was busy.
+  @Test(.requirement("MUST-21", "U-21"))
+  func theTimeoutCountsFromTheSynThatLeaves() {
+    var tcp = TCPConfiguration()
+    tcp.connectTimeout = nil
+    let talk = Conversation(tcp: tcp)
+    talk.linkOpen = false
+    talk.connect()
+    talk.advance(.minutes(10))
+    talk.linkOpen = true
+    talk.drain()
+    talk.expect("S", seq: 0)
+    talk.receive("S", seq: 0)
+    talk.expect("S.", seq: 0, ack: 1)
+    talk.finish()
+    talk.expect("F.", seq: 1, ack: 1)
+    talk.advance(.seconds(299))
+    talk.expectState(.finWait1)
+    talk.advance(.seconds(1))
+    talk.expectState(.closed)
   }
 }

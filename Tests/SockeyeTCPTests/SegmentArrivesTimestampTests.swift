@@ -60,6 +60,17 @@ import Testing
     #expect(talk.read() == Conversation.text(at: 1, 100))
   }
 
+  /// They begin with the peer's SYN, however long the host has been up.
+  @Test(.requirement("S-20", "7323-9"))
+  func theTimestampOfASynIsGoodFor24DaysToo() {
+    let talk = Conversation(startTime: .hours(24 * 100))
+    talk.establish(.active, options: Self.options)
+    let echo = talk.peerTimestamp?.echo ?? 0
+    talk.receive("P.", seq: 1, ack: 1, length: 100, options: .timestamps(4_999, echo: echo))
+    talk.expect(".", seq: 1, ack: 1)
+    #expect(talk.drops.last == .oldTimestamp)
+  }
+
   /// The days are counted from the last timestamp that was taken, and not from the first.
   @Test(.requirement("S-20", "7323-9"))
   func eachTimestampIsGoodForItsOwn24Days() {

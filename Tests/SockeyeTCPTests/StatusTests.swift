@@ -259,4 +259,17 @@ import Testing
     #expect(status.phase == .open && status.outstandingSegments == 0)
     #expect(talk.status?.recoveryPhase == .open)
   }
+
+  /// A copy is text that leaves, too.
+  @Test(.requirement("5681-10"))
+  func whenTextLastLeftIsTold() throws {
+    let talk = Conversation.measured()
+    let id = try talk.need()
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == nil)
+    talk.write(100)
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == talk.now)
+    talk.expect("P.", seq: 1, length: 100)
+    talk.expect("P.", seq: 1, length: 100, within: .seconds(2))
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == talk.now)
+  }
 }

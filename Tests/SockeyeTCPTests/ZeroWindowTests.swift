@@ -133,6 +133,22 @@ import Testing
     talk.expectState(.closed)
   }
 
+  /// Which of the two copies of its octet the peer answers nobody knows (RFC 6298 §3).
+  @Test(.requirement("MUST-18", "6298-5"))
+  func aProbeEndsTheMeasureOfARoundTrip() {
+    let talk = Conversation.measured(sack: false)
+    #expect(talk.status?.smoothedRoundTrip == .milliseconds(100))
+    talk.write(1_000)
+    talk.expect("P.", seq: 1, length: 1_000)
+    // The window shrinks to nothing before the text has come.
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.expect(".", seq: 1, length: 1, within: .seconds(2))
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1_001)
+    #expect(talk.status?.outstanding == 0)
+    #expect(talk.status?.smoothedRoundTrip == .milliseconds(100))
+  }
+
   // MARK: The receiver
 
   /// A host whose buffer of 1000 octets is full.
