@@ -6,55 +6,6 @@ import Testing
 
 @testable import SockeyeTCP
 
-/// One end, to which a script brings segments and from which it takes plans.
-private struct End: ~Copyable {
-  var connection: Connection
-  var now = Instant.zero + .seconds(1)
-
-  static let start = SequenceNumber(5_000)
-
-  static func parameters(_ configuration: TCPConfiguration = TCPConfiguration()) -> OpenParameters {
-    OpenParameters(
-      configuration: configuration, version: .v4, initialSequence: start, timestampOffset: 0, pathMTU: 1500,
-      receiveMTU: 1500)
-  }
-
-  init() {
-    connection = Connection(opening: Self.parameters(), at: now)
-    drain()
-  }
-
-  init(_ connection: consuming Connection) {
-    self.connection = connection
-    drain()
-  }
-
-  /// Numbers are counted from the SYNs, as in a conversation.
-  mutating func receive(
-    _ flags: TCPFlags, seq: UInt32, ack: Int? = nil, _ text: [UInt8] = [], up: UInt16 = 0
-  ) -> ArrivalOutcome {
-    let header = TCPHeader(
-      sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(seq),
-      acknowledgment: ack.map { Self.start + $0 } ?? SequenceNumber(0), flags: flags, window: 60_000,
-      urgentPointer: up)
-    let outcome = connection.segmentArrived(header, payload: text.span.bytes, at: now)
-    drain()
-    return outcome
-  }
-
-  mutating func drain() {
-    connection.advance(to: now)
-    while case .segment(let plan) = connection.plan(at: now) {
-      var frame = FrameBuffer(capacity: 2_000)
-      frame.fill {
-        connection.emit(
-          plan, addressing: SegmentAddressing(sourcePort: 2, destinationPort: 1, pseudoHeaderSum: 0),
-          into: &$0, at: now)
-      }
-    }
-  }
-}
-
 @Suite struct ConnectionAloneTests {
   /// A host takes the record of TIME-WAIT out of the connection at once. One that does not is served as well.
   @Test(.requirement("S-35"))
@@ -248,6 +199,26 @@ private struct End: ~Copyable {
     let end = End()
     let hasStorage = end.connection.hasStorage(forTextUpTo: SequenceNumber(number))
     #expect(!hasStorage)
+  }
+
+  /// A client's host hears once what came of it. As long as the server may still acknowledge text of the SYN, some is kept.
+  @Test(.requirement("7413-7"), arguments: [1, 101])
+  func whatCameOfAFastOpenIsTakenOnce(acknowledged: Int) throws {
+    var configuration = TCPConfiguration()
+    configuration.fastOpen = true
+    var parameters = End.parameters(configuration)
+    parameters.fastOpen = FastOpenAttempt(cookie: FastOpenCookie(7))
+    let now = Instant.zero + .seconds(1)
+    var connection = Connection(opening: parameters, at: now)
+    let text = [UInt8](repeating: 7, count: 100)
+    _ = try connection.write(text.span.bytes, at: now)
+    var end = End(connection)
+    _ = end.receive([.syn, .ack], seq: 0, ack: acknowledged)
+    let result = end.connection.takeFastOpenResult()
+    #expect(result?.sent == 100 && result?.accepted == acknowledged - 1)
+    let again = end.connection.takeFastOpenResult()
+    #expect(again == nil)
+    #expect((end.connection.fastOpen == nil) == (acknowledged == 101))
   }
 
   /// What a listener's connection remembers of Fast Open it needs no longer than the handshake takes.
