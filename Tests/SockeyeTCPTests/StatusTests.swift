@@ -45,6 +45,16 @@ import Testing
 
   // MARK: What keeps it from sending
 
+  /// Text that waits for a handshake is not held back by what is told of here.
+  @Test func beforeThereIsAConnectionNothingIsUnderWay() {
+    let talk = Conversation()
+    talk.connect()
+    talk.write(1_000)
+    talk.advance(.seconds(10))
+    #expect(talk.status?.sendingLimit == .idle)
+    #expect(talk.status?.sendingTimes.busy == .zero)
+  }
+
   @Test func whileAllIsSentTheApplicationLimits() throws {
     let talk = Conversation.measured()
     #expect(talk.status?.sendingLimit == .idle)
@@ -258,6 +268,25 @@ import Testing
     let status = try talk.stack.transmissionStatus(of: id)
     #expect(status.phase == .open && status.outstandingSegments == 0)
     #expect(talk.status?.recoveryPhase == .open)
+  }
+
+  /// Of ten segments the peer holds six behind a gap of four; the link has no time for the copies yet.
+  @Test func segmentsAreCountedByWhatIsKnownOfThem() throws {
+    let talk = Conversation.measured()
+    let id = try talk.need()
+    talk.write(10_000)
+    talk.advance(.milliseconds(100))
+    talk.linkOpen = false
+    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 4_001..<10_001))
+    var status = try talk.stack.transmissionStatus(of: id)
+    #expect(status.outstandingSegments == 10 && status.heldSegments == 6)
+    #expect(status.lostSegments == 4 && status.repeatedSegments == 0)
+    talk.linkOpen = true
+    talk.drain()
+    let copies = talk.takeSent().count
+    #expect(copies > 0)
+    status = try talk.stack.transmissionStatus(of: id)
+    #expect(status.lostSegments == 4 - copies && status.repeatedSegments == copies)
   }
 
   /// A copy is text that leaves, too.
