@@ -275,6 +275,7 @@ import Testing
     let talk = Conversation.measured()
     let id = try talk.need()
     talk.write(10_000)
+    #expect(talk.takeSent().count == 10)
     talk.advance(.milliseconds(100))
     talk.linkOpen = false
     talk.receive(".", seq: 1, ack: 1, options: sack(talk, 4_001..<10_001))
