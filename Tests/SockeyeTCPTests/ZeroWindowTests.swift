@@ -44,6 +44,21 @@ import Testing
     talk.expectNothing(for: .minutes(5))
   }
 
+  /// What leaves when the window has opened is text like any other: lost, it leaves again after an RTO, and not as a probe.
+  @Test(.requirement("MUST-36", "6298-7"))
+  func textThatFollowsAProbeHasTheRetransmissionTimer() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.write(100)
+    talk.expect(".", seq: 1, length: 1, after: .seconds(1))
+    talk.advance(.milliseconds(500))
+    talk.receive(".", seq: 1, ack: 1, win: 1000)
+    talk.expect("P.", seq: 1, length: 100)
+    talk.expect("P.", seq: 1, length: 100, after: .seconds(1))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+  }
+
   /// A peer may also take the octet of a probe, and go on being closed.
   @Test(.requirement("MUST-36"))
   func aProbeMayBeTaken() {
