@@ -15,7 +15,8 @@ public enum SocketEvent: Sendable, Equatable {
   case readable(ConnectionID)
   /// An urgent pointer came or moved forward (RFC 9293 §3.8.5 MUST-32).
   case urgent(ConnectionID)
-  /// There is room again after a write that was taken only in part.
+  /// There is room again after a write that was taken only in part; or the handshake that `connect` began is complete, and
+  /// there is room.
   case writable(ConnectionID)
   /// Everything written so far has been acknowledged.
   case drained(ConnectionID)

@@ -101,8 +101,8 @@ extension Connection {
       receive.phase == .finished(afterClose: false)
     {
       // LAST-ACK: nothing is left to wait for.
-      close(.finished)
-      return
+      statistics.bytesAcknowledged += UInt64(send.buffer.count)
+      return close(.finished)
     }
     var data = 0
     if send.finishSequence == nil {
@@ -152,9 +152,7 @@ extension Connection {
     octets: Int, flightBefore: Int, roundTrip sample: Interval?, isMarked: Bool, at now: Instant
   ) {
     if recovery.holdsCopies {
-      let isSpurious = timeoutLookedInto(
-        highest: send.unacknowledged, advance: octets, isNews: true, sample: nil, at: now)
-      if isSpurious { return }
+      timeoutLookedInto(highest: send.unacknowledged, advance: octets, isNews: true, sample: nil, at: now)
     }
     // The same of duplicate ACKs.
     let told = configuration.slowStartLimit == nil ? min(recovery.duplicates * payloadLimit, octets) : 0
@@ -219,8 +217,7 @@ extension Connection {
 
   private mutating func duplicateArrived(at now: Instant) {
     if recovery.holdsCopies {
-      _ = timeoutLookedInto(
-        highest: send.unacknowledged, advance: 0, isNews: false, sample: nil, at: now)
+      timeoutLookedInto(highest: send.unacknowledged, advance: 0, isNews: false, sample: nil, at: now)
     }
     // FlightSize for ssthresh does not count what limited transmit sent (RFC 5681 §3.2).
     let flight = send.flight - recovery.allowance(segmentSize: payloadLimit)
@@ -243,18 +240,14 @@ extension Connection {
       if send.flight == 0 { armIdleTimer(at: now) }
       return
     }
-    if case .zeroWindowProbe = timers.exclusive {
-      timers.windowProbes = 0
-      timers.exclusive = .none
-      if send.flight > 0 {
-        // What probed the window was not taken; it leaves again now and not after an RTO.
-        send.resend(from: send.unacknowledged, cause: .windowOpened)
-        timers.exclusive = .retransmission(now + roundTrip.timeout)
-        return
-      }
-    }
     timers.windowProbes = 0
-    if send.flight == 0 { armIdleTimer(at: now) }
+    if send.flight == 0 {
+      armIdleTimer(at: now)
+    } else if case .zeroWindowProbe = timers.exclusive {
+      // What probed the window was not taken; it leaves again now and not after an RTO.
+      send.resend(from: send.unacknowledged, cause: .windowOpened)
+      timers.exclusive = .retransmission(now + roundTrip.timeout)
+    }
   }
 
   /// From now to the next probe of a closed window: an RTO, doubled for each probe since it closed
@@ -267,10 +260,7 @@ extension Connection {
   /// With nothing outstanding: what to wait for when the peer says nothing.
   mutating func armIdleTimer(at now: Instant) {
     let waiting = send.unsent > 0 || send.phase == .finishQueued
-    guard waiting, opening == .synchronized else {
-      timers.exclusive = .none
-      return
-    }
+    guard waiting, opening == .synchronized else { return }
     if send.window == 0 {
       if case .zeroWindowProbe = timers.exclusive { return }
       // RFC 9293 §3.8.6.1 SHLD-29: the first probe one RTO after the window closed. A peer that takes the octet of a

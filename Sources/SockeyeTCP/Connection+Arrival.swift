@@ -159,8 +159,6 @@ extension Connection {
     if let outcome = acknowledgmentArrived(header, segment, at: now) { return outcome }
     // The end of the handshake delivers what came with the SYN, which this segment may repeat.
     if receive.next != expected { trimToWindow(&segment) }
-    // LAST-ACK ends with the ACK of our FIN.
-    if opening == .closed { return .accepted }
     if !segment.text.isEmpty { markedTextArrived(header, isMarked: isMarked) }
     urgentArrived(header, at: segment.sequence)
     return textArrived(segment, payload: payload, at: now)
@@ -344,6 +342,7 @@ extension Connection {
   private mutating func textArrived(
     _ segment: ArrivingSegment, payload: RawSpan, at now: Instant
   ) -> ArrivalOutcome {
+    // LAST-ACK may have ended with the ACK of our FIN.
     guard opening == .synchronized else { return .accepted }
     // After the peer's FIN there is no text; a repeated FIN does not get here, it is below the window. The ACK again
     // tells a peer that sends on where its stream has ended.
@@ -356,10 +355,9 @@ extension Connection {
     var segment = segment
     let isNews = segment.end > segment.sequence
     if let finish = receive.pendingFinish, segment.end > finish {
-      // Nothing follows a FIN.
+      // Nothing follows a FIN, not even another: the first that was seen stands.
       let count = max(0, min(segment.text.count, finish - segment.sequence))
       segment.text = segment.text.lowerBound..<(segment.text.lowerBound + count)
-      segment.finish = false
     }
     var outcome = ArrivalOutcome.accepted
     if !segment.text.isEmpty {

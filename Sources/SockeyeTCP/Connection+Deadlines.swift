@@ -44,7 +44,6 @@ extension Connection {
   @inline(__always)
   package borrowing func abandonReason(at now: Instant) -> CloseReason? {
     if let deadline = abandonDeadline, deadline <= now { return .timedOut }
-    guard opening == .synchronized else { return nil }
     if let deadline = orphanDeadline, deadline <= now { return .orphaned }
     if let keepAlive = configuration.keepAlive, Int(timers.keepAliveProbes) >= keepAlive.probes,
       let deadline = keepAliveDeadline, deadline <= now

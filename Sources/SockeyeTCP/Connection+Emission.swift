@@ -95,10 +95,6 @@ extension Connection {
   @inline(__always)
   private mutating func commit(_ plan: SegmentPlan, at now: Instant) {
     statistics.segmentsSent += 1
-    if case .reset = plan.purpose {
-      resetDue = nil
-      return
-    }
     if plan.flags.contains(.cwr), plan.isMarkable { marks.reductionUntold = false }
     if plan.flags.contains(.ack) {
       acknowledgments.acknowledged(plan.acknowledgment)
@@ -123,7 +119,8 @@ extension Connection {
     case .keepAlive:
       timers.keepAliveProbes += 1
       timers.keepAliveSentAt = now
-    case .acknowledgment, .windowUpdate, .reset:
+    case .reset: resetDue = nil
+    case .acknowledgment, .windowUpdate:
       break
     }
   }

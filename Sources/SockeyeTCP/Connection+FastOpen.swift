@@ -18,7 +18,7 @@ extension Connection {
   borrowing func addFastOpen(to plan: inout SegmentPlan) {
     guard let fastOpen, send.next == send.initial, isPassive || opening == .synchronizeSent else { return }
     plan.options.fastOpen = fastOpen.cookie
-    guard fastOpen.isClient else { return }
+    // A server has no room for text there.
     let passes = pathLimit - Constants.headerLength - Constants.optionSpace
     plan.payloadLength = max(0, min(fastOpen.room, passes, send.buffer.count))
   }

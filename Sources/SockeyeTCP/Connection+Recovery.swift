@@ -49,7 +49,7 @@ extension Connection {
     if let duplicate = delivery.duplicate { duplicateReported(duplicate) }
     if recovery.holdsCopies {
       let blocks = header.options.sackBlocks
-      _ = timeoutLookedInto(
+      timeoutLookedInto(
         highest: highestTold(blocks), advance: advance, isNews: delivery.octets > 0,
         sample: delivery.roundTrip, at: now)
     }

@@ -26,16 +26,15 @@ extension Connection {
   }
 
   /// What an ACK says of a timeout, with SND.UNA moved and nothing else done about the ACK. (RFC 5682 §2.1 and §3.1,
-  /// steps 2 and 3.)
+  /// steps 2 and 3.) If it shows that the timeout was for nothing, all that it did is undone.
   ///
   /// - Parameters:
   ///   - highest: one past the last octet that this ACK tells of, by its number or its SACK blocks.
   ///   - isNews: it tells of octets that had not been known to have arrived.
   ///   - sample: the round trip of what it tells of, of a segment that was sent once.
-  /// - Returns: whether the timeout is shown to have been for nothing; all that it did is undone then.
   mutating func timeoutLookedInto(
     highest: SequenceNumber, advance: Int, isNews: Bool, sample: Interval?, at now: Instant
-  ) -> Bool {
+  ) {
     switch recovery.detection {
     case .off: break
     case .copySent(let end):
@@ -51,10 +50,8 @@ extension Connection {
         recovery.stopLookingIntoTimeout()
       } else if isNews {
         timeoutWasSpurious(sample: sample, at: now)
-        return true
       }
     }
-    return false
   }
 
   /// With everything else done about an ACK of the copy: two new segments may leave, whatever the congestion window says

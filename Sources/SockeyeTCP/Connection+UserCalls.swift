@@ -131,15 +131,11 @@ extension Connection {
   /// Closes both directions: a FIN follows what was written, and nothing will be read any more. If there is
   /// something unread, or comes later, the peer is told by a RST (RFC 9293 §3.6.1 SHLD-3).
   public mutating func close(at now: Instant) {
-    if opening == .closed { return }
     let unread = receive.buffer.count > 0 || !receive.reassembly.isEmpty
     receive.readingClosed = true
     receive.buffer.discard(receive.buffer.count)
     receive.buffer.releaseIfEmpty()
-    if unread, receive.phase == .open || send.phase != .finishAcknowledged {
-      abort(.unreadData)
-      return
-    }
+    if unread, receive.phase == .open || send.phase != .finishAcknowledged { return abort(.unreadData) }
     if send.phase == .open { try? finish(at: now) }
     if state == .finWait2 { timers.orphanedAt = now }
   }
@@ -248,13 +244,11 @@ extension Connection {
       fastOpen.sent + Constants.headerLength > pathLimit
     {
       // The SYN was too large with its text, and a copy has none (7413-5).
-      timed = nil
       timers.exclusive = .retransmission(now)
     }
     guard segmentLimit < before, send.flight > 0, opening == .synchronized,
       send.unacknowledged != send.initial
     else { return }
-    timed = nil
     recovery.stopLookingIntoTimeout()
     send.resend(from: send.unacknowledged, cause: .pathMTU)
   }

@@ -92,7 +92,7 @@ public struct Notices: OptionSet, Sendable {
   @inlinable public static var connected: Notices { Notices(rawValue: 1 << 0) }
   /// There is more to read.
   @inlinable public static var readable: Notices { Notices(rawValue: 1 << 1) }
-  /// There is room again after a write that was taken only in part.
+  /// There is room again after a write that was taken only in part; or the handshake is complete, and there is room.
   @inlinable public static var writable: Notices { Notices(rawValue: 1 << 2) }
   /// The peer's FIN: no byte follows those already received.
   @inlinable public static var peerFinished: Notices { Notices(rawValue: 1 << 3) }

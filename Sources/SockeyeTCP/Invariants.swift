@@ -26,6 +26,8 @@ extension Connection {
       case .none, .sillyWindowOverride: return "outstanding data has a timer"
       }
     }
+    let isWaiting = send.unsent > 0 || send.phase == .finishQueued
+    if send.flight == 0 && !isWaiting && timers.exclusive != .none { return "a timer runs for something" }
     if case .finishSent(let at) = send.phase, at + 1 != send.next { return "nothing follows our FIN" }
     if let resend = send.resendNext, !(resend >= send.unacknowledged && resend < send.next) {
       return "what is sent again is outstanding"

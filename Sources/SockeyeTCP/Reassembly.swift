@@ -85,11 +85,6 @@ struct Reassembly: Sendable {
     return first.end
   }
 
-  mutating func removeAll() {
-    pieces.removeAll(keepingCapacity: false)
-    recent = SACKBlocks()
-  }
-
   private mutating func noteRecent(_ piece: Piece) {
     var updated = SACKBlocks()
     _ = updated.append(SACKBlock(left: piece.start, right: piece.end))

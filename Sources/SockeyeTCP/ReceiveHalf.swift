@@ -25,7 +25,7 @@ struct ReceiveHalf: ~Copyable {
   let segmentSize: Int
   private(set) var phase: ReceivePhase = .open
   private(set) var reassembly = Reassembly()
-  /// Where the peer's FIN stands while there is a gap before it.
+  /// Where the peer's FIN stands, once it was seen; there is a gap before it while the phase is still open.
   private(set) var pendingFinish: SequenceNumber?
   /// RCV.UP: one past the last urgent octet; nil when none is ahead.
   private(set) var urgentEnd: SequenceNumber?
@@ -249,8 +249,9 @@ struct ReceiveHalf: ~Copyable {
     next = next + 1
     if advertisedEdge < next { advertisedEdge = next }
     phase = .finished(afterClose: afterClose)
-    pendingFinish = nil
-    reassembly.removeAll()
+    // What a peer out of its mind has sent beyond its FIN is no part of the stream.
+    reassembly = Reassembly()
+    buffer.forgetStored()
   }
 
   /// RFC 9293 §3.10.7.4, sixth step. Answers whether the mark is new or moved forward (MUST-32).

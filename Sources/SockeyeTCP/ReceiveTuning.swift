@@ -28,7 +28,8 @@ struct ReceiveTuning: Sendable, Equatable {
   private var readFrom: SequenceNumber
   private var began: UInt32 = 0
   private var hasBegun = false
-  /// Without timestamps a round trip is taken to be the shortest time in which a whole window has come, milliseconds.
+  /// Without timestamps a round trip is taken to be the shortest time in which a whole window has come, milliseconds; before
+  /// one has come, the longest there is.
   private var windowTime = UInt32.max
   private var windowEnd: SequenceNumber
   private var windowBegan: UInt32 = 0
@@ -78,7 +79,6 @@ struct ReceiveTuning: Sendable, Equatable {
   /// With timestamps a round trip is over when the peer echoes a clock later than its beginning.
   private func isRoundTripOver(_ moment: ReceiveMoment) -> Bool {
     if let echo = moment.echo { return Int32(bitPattern: echo &- began) > 0 }
-    guard windowTime < .max else { return false }
     return moment.clock &- began >= max(windowTime, max(moment.roundTrip, 1))
   }
 

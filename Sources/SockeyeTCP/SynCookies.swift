@@ -47,7 +47,6 @@ public struct SynCookies: Sendable {
     if mark == .noTimestamps {
       synchronize.flags = .syn
       synchronize.options = TCPOptions()
-      synchronize.options.maximumSegmentSize = header.options.maximumSegmentSize
     }
     let size = header.options.maximumSegmentSize.map { Int($0) } ?? listen.defaultSegmentSize
     let step = Self.step(at: now)
@@ -205,9 +204,8 @@ struct CookieMark: Equatable {
   }
 
   /// A timestamp with the mark in its lowest bits, never later than the clock: what the connection sends afterwards
-  /// must not be older (RFC 7323 §5.3).
+  /// must not be older (RFC 7323 §5.3). Not for `noTimestamps`.
   func marking(_ clock: UInt32) -> UInt32 {
-    guard self != .noTimestamps else { return clock }
     let marked = (clock & ~Self.mask) | bits
     return bits > (clock & Self.mask) ? marked &- (Self.mask + 1) : marked
   }

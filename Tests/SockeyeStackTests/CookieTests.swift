@@ -206,7 +206,7 @@ struct Offer: Sendable {
     .requirement("A-31", "4987-3"),
     arguments: [
       (0, 63, true), (0, 127, true), (0, 128, false), (63, 128, false), (2000, 2060, true),
-      (2047, 2049, true),
+      (2047, 2049, true), (4095, 4097, true),
     ])
   func anOldCookieIsRefused(sent: Int, back: Int, good: Bool) throws {
     let host = Host { $0.synCookies = .always }

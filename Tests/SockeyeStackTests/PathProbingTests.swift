@@ -269,4 +269,52 @@ import Testing
     tcp.pathProbingBase = 68
     #expect(throws: Never.self) { try tcp.validate() }
   }
+
+  /// After a silence the window is the restart window (RFC 5681 §4.1), and that has to have room for the probe and what
+  /// belongs behind it.
+  @Test(.requirement("4821-2", "5681-10"))
+  func noProbeLeavesThatTheRestartWindowHasNoRoomFor() {
+    let talk = Conversation(
+      mtu: 9_000,
+      tcp: {
+        var tcp = TCPConfiguration()
+        tcp.congestionControl = .newReno
+        tcp.pathProbing = .always
+        tcp.noDelay = true
+        return tcp
+      }())
+    talk.establish(options: .synchronize(mss: 8_960, windowScale: 4, sackPermitted: true))
+    // No probe leaves: with three segments behind it would be 11 912 octets.
+    for end in [11_001, 22_001] {
+      talk.write(11_000)
+      talk.receive(".", seq: 1, ack: end - 1_160)
+      talk.receive(".", seq: 1, ack: end)
+    }
+    #expect(talk.takeSent().allSatisfy { $0.payload.count <= 984 })
+    #expect((talk.status?.congestionWindow ?? 0) >= 11_912)
+    talk.advance(.seconds(10))
+    talk.write(50_000)
+    let sent = talk.takeSent()
+    #expect(sent.allSatisfy { $0.payload.count == 984 })
+    #expect(sent.count == 10)
+    #expect(talk.status?.congestionWindow == 9_840)
+  }
+
+  /// A probe whose text leaves again in small segments proves nothing when it is acknowledged. Here the peer has closed its
+  /// window, and opens it again.
+  @Test(.requirement("4821-3"))
+  func aProbeThatLeavesAgainInPartsIsInconclusive() throws {
+    let talk = talk()
+    talk.write(6_000)
+    #expect(isProbe(talk.expect(".", seq: 1, length: 1460), of: 1500))
+    talk.takeSent()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.expect(".", seq: 1, length: 1, within: .seconds(5))
+    talk.receive(".", seq: 1, ack: 1)
+    let copies = talk.takeSent()
+    #expect(copies.first.map { talk.sequence(of: $0) } == 1)
+    #expect(copies.allSatisfy { $0.payload.count <= 984 })
+    talk.receive(".", seq: 1, ack: 6_001)
+    #expect(talk.status?.pathMTU == 1_024)
+  }
 }

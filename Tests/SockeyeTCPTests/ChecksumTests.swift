@@ -81,4 +81,21 @@ import Testing
     #expect(talk.read() == Conversation.text(at: 1, 10))
     #expect(talk.stack.statistics.tcp.malformed == 1)
   }
+
+  /// A link that sums up segments itself is given the sum of the pseudo-header in the field, folded and not inverted.
+  @Test(.requirement("MUST-2"))
+  func aLinkThatSumsUpIsGivenTheSumOfThePseudoHeader() throws {
+    let source = try #require(IPAddress(parsing: "10.0.0.1"))
+    let destination = try #require(IPAddress(parsing: "10.0.0.2"))
+    let addressing = SegmentAddressing(
+      sourcePort: 80, destinationPort: 4_000,
+      pseudoHeaderSum: PseudoHeader.sum(
+        source: source, destination: destination, protocolNumber: IPProtocol.tcp, length: 0),
+      checksumOffloaded: true)
+    let plan = SegmentPlan(
+      sequence: SequenceNumber(7), flags: .ack, window: 1_000, purpose: .acknowledgment(.immediate))
+    let bytes = Conversation.bytes(capacity: 64) { plan.write(addressing, into: &$0) }
+    let words = [0x0a00, 0x0001, 0x0a00, 0x0002, 6, 20]
+    #expect(Int(bytes[16]) << 8 | Int(bytes[17]) == words.reduce(0, +))
+  }
 }

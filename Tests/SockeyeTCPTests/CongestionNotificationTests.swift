@@ -329,4 +329,20 @@ import Testing
     talk.receive(".E", seq: 1, ack: 2001)
     #expect((talk.status?.congestionWindow ?? 0) > 10_000)
   }
+
+  /// Whatever made the window shrink: after a timeout the next new text tells of it. The copy does not.
+  @Test(.requirement("SHLD-8", "3168-5"))
+  func aTimeoutIsToldOfAsWell() {
+    let talk = marked(written: 100)
+    talk.advance(.milliseconds(1500))
+    let sent = talk.takeSent()
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+    #expect(sent.allSatisfy { talk.sequence(of: $0) == 1 && !$0.header.flags.contains(.cwr) })
+    talk.receive(".", seq: 1, ack: 101)
+    talk.write(50)
+    talk.expect("PW.", seq: 101, length: 50)
+    talk.receive(".", seq: 1, ack: 151)
+    talk.write(50)
+    talk.expect("P.", seq: 151, length: 50)
+  }
 }

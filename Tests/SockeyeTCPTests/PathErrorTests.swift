@@ -130,4 +130,50 @@ import Testing
     #expect(talk.takeOtherPackets() == [])
     talk.expect(".", seq: 1, length: 1460, after: .seconds(1))
   }
+
+  /// A narrower path and a loss at once: what leaves again in order for its size does not leave a second time as lost.
+  @Test(.requirement("1191-4"))
+  func whatIsTooLargeAndLostLeavesAgainOnce() throws {
+    let talk = Conversation.measured()
+    talk.write(10_000)
+    let sent = talk.takeSent()
+    #expect(sent.map(\.payload.count) == Array(repeating: 1_000, count: 10))
+    // Both pieces of news come before the link has time for the host.
+    talk.linkOpen = false
+    talk.receiveError(type: 3, code: 4, rest: 600, about: try #require(sent.first))
+    var options = TCPOptions()
+    let start = SequenceNumber(talk.hostStart ?? 0)
+    options.sackBlocks.append(SACKBlock(left: start + 4_001, right: start + 10_001))
+    talk.receive(".", seq: 1, ack: 1, options: options)
+    #expect(talk.status?.lost == 4_000)
+    talk.linkOpen = true
+    talk.drain()
+    var copies = [Int](repeating: 0, count: 4_000)
+    for copy in talk.takeSent() {
+      #expect(copy.payload.count <= 560)
+      for octet in 0..<copy.payload.count where talk.sequence(of: copy) + octet <= 4_000 {
+        copies[talk.sequence(of: copy) + octet - 1] += 1
+      }
+    }
+    #expect(copies.first == 1 && copies.allSatisfy { $0 <= 1 })
+  }
+
+  /// A timeout ends what was being sent again for its size: one copy leaves, and not a second for the other reason.
+  @Test(.requirement("1191-4", "8985-7"))
+  func aTimeoutEndsWhatWasTooLarge() throws {
+    var tcp = TCPConfiguration()
+    tcp.tailLossProbes = false
+    let talk = Conversation(tcp: tcp)
+    talk.establish(options: .synchronize(mss: 1_000, sackPermitted: true, timestamp: 5_000))
+    talk.write(10_000)
+    let sent = talk.takeSent()
+    talk.linkOpen = false
+    talk.receiveError(type: 3, code: 4, rest: 600, about: try #require(sent.first))
+    talk.advance(.milliseconds(1_500))
+    talk.linkOpen = true
+    talk.drain()
+    talk.expect(".", seq: 1, length: 548)
+    talk.expectNothing()
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+  }
 }

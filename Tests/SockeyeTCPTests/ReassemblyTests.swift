@@ -15,4 +15,16 @@ import Testing
     let blocks = reassembly.blocks(limit: limit)
     #expect((0..<blocks.count).map { blocks[$0].left.rawValue } == Array([90, 70, 50, 30].prefix(limit)))
   }
+
+  /// No more than four pieces are remembered as the latest. When some of them have become one, there is room for older ones.
+  @Test(arguments: 0...4)
+  func whereLatePiecesHaveJoinedOlderOnesAreToldOfAgain(limit: Int) {
+    var reassembly = Reassembly()
+    for start in [10, 30, 50, 70, 90, 110] as [UInt32] {
+      reassembly.insert(from: SequenceNumber(start), to: SequenceNumber(start + 10))
+    }
+    reassembly.insert(from: SequenceNumber(80), to: SequenceNumber(110))
+    let blocks = reassembly.blocks(limit: limit)
+    #expect((0..<blocks.count).map { blocks[$0].left.rawValue } == Array([70, 50, 10, 30].prefix(limit)))
+  }
 }

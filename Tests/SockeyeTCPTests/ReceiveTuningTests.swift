@@ -193,6 +193,22 @@ import Testing
 
   // MARK: The send buffer
 
+  /// The next segment that leaves tells of the new size, whether or not something was received or read meanwhile.
+  @Test func aBufferThatIsSetIsToldWithTheNextSegment() throws {
+    let (talk, _) = Conversation.standing(in: Situation(.established), window: 10_000)
+    talk.write(10)
+    talk.expect("P.", seq: 1, ack: 1, length: 10, win: 10_000)
+    talk.receive(".", seq: 1, ack: 11)
+    try talk.stack.setReceiveBuffer(20_000, of: talk.need(), at: talk.now)
+    talk.write(10)
+    talk.expect("P.", seq: 11, ack: 1, length: 10, win: 20_000)
+    // What was promised stays (RFC 9293 §3.8.6 SHLD-14).
+    talk.receive(".", seq: 1, ack: 21)
+    try talk.stack.setReceiveBuffer(5_000, of: talk.need(), at: talk.now)
+    talk.write(10)
+    talk.expect("P.", seq: 21, ack: 1, length: 10, win: 20_000)
+  }
+
   @Test func theSendBufferFollowsTheCongestionWindow() throws {
     var tcp = TCPConfiguration()
     tcp.sendBuffer = BufferBounds(initial: 20_000, maximum: 100_000)
@@ -218,6 +234,23 @@ import Testing
     #expect(talk.status?.sendBuffer == 100_000)
     try talk.stack.setSendBuffer(30_000, of: id, at: talk.now)
     #expect(talk.write(1_000) == 0, "what was written stays")
+  }
+
+  /// A writer that waits is told as soon as the wider window makes room: here four of ten segments are acknowledged, the
+  /// window has grown by as many, and the buffer is to hold twice the window.
+  @Test func theRoomOfABufferThatGrowsIsToldAtOnce() throws {
+    var tcp = TCPConfiguration()
+    tcp.sendBuffer = BufferBounds(initial: 20_000, maximum: 100_000)
+    let talk = Conversation(tcp: tcp)
+    talk.establish(options: .synchronize(mss: 1_000, windowScale: 7))
+    #expect(talk.write(50_000) == 20_000)
+    talk.takeEvents()
+    talk.receive(".", seq: 1, ack: 2_001)
+    #expect(talk.takeEvents().isEmpty, "a tenth of the buffer is not worth a call")
+    talk.receive(".", seq: 1, ack: 4_001)
+    talk.expectEvent("writable") { if case .writable = $0 { true } else { false } }
+    #expect(talk.status?.sendBuffer == 28_000)
+    #expect(talk.write(50_000) == 12_000)
   }
 
   @Test func aWriterWithAFixedBufferIsToldOfRoomAsBefore() {

@@ -69,6 +69,18 @@ import Testing
     talk.expectNoEvents()
   }
 
+  /// Nor does it complete a handshake on its way.
+  @Test(.requirement("S-31", "A-01"), arguments: Situation.handshakes)
+  func aResetThatAcknowledgesOurSynMustBeExactToo(situation: Situation) {
+    let (talk, at) = Conversation.standing(in: situation)
+    talk.receive("R", seq: 5)
+    talk.expectAcknowledgment(at)
+    talk.receive("R.", seq: 5, ack: 1)
+    talk.expectAcknowledgment(at)
+    talk.expectState(.synReceived)
+    #expect(talk.drops == [.resetNotExact, .resetNotExact])
+  }
+
   @Test(.requirement("A-01", "5961-1"), arguments: Situation.of(.established, .finWait1, .finWait2))
   func ofAllNumbersOnlyTheNextResets(situation: Situation) {
     let (talk, at) = Conversation.standing(in: situation)
@@ -92,6 +104,17 @@ import Testing
     #expect(talk.takeSent().count == 10)
     talk.advance(.seconds(5))
     talk.receive("R", seq: at.receiveNext + 10)
+    talk.expectAcknowledgment(at)
+  }
+
+  @Test(.requirement("S-31", "S-53"))
+  func soAreTheAnswersOfTimeWait() {
+    let (talk, at) = Conversation.standing(in: Situation(.timeWait))
+    for _ in 0..<1_000 { talk.receive(".", seq: 500, ack: 2, length: 10) }
+    #expect(talk.takeSent().count == 10)
+    #expect(talk.drops.last == .rateLimited)
+    talk.advance(.seconds(5))
+    talk.receive(".", seq: 500, ack: 2, length: 10)
     talk.expectAcknowledgment(at)
   }
 

@@ -89,6 +89,24 @@ import Testing
     }
   }
 
+  /// Crumbs with holes between them, more than are kept: the one too many is dropped, and the sender hears at once what is
+  /// waited for.
+  @Test(.requirement("SHLD-31", "A-36"))
+  func piecesBeyondTheBoundAreDroppedAndAcknowledged() {
+    let (talk, _) = Conversation.standing(in: Situation(.established), window: 60_000)
+    for piece in 0..<1_024 { talk.receive(".", seq: 3 + 2 * piece, ack: 1, length: 1) }
+    #expect(talk.takeSent().count == 1_024)
+    #expect(talk.drops.isEmpty)
+    talk.receive(".", seq: 5_001, ack: 1, length: 1)
+    talk.expect(".", seq: 1, ack: 1, length: 0)
+    #expect(talk.drops == [.reassemblyFull])
+    // What joins a piece takes no more room.
+    talk.receive(".", seq: 4, ack: 1, length: 1)
+    talk.receive(".", seq: 1, ack: 1, length: 2)
+    #expect(talk.read() == Conversation.text(at: 1, 5))
+    #expect(talk.drops == [.reassemblyFull])
+  }
+
   @Test(.requirement("S-57", "X-14"), arguments: finished)
   func textAfterThePeersFinIsIgnored(situation: Situation) {
     // RFC 9293 says only to ignore the text; the ACK tells a peer that is out of its mind where it stands.
@@ -172,6 +190,43 @@ import Testing
     talk.expectState(.closeWait)
   }
 
+  /// A peer out of its mind: it sends on behind a FIN that waits for what comes before it. What lies behind the FIN is no
+  /// part of the stream.
+  @Test(.requirement("X-14", "X-15"), arguments: [".", "F."])
+  func textBehindAFinThatWaitsIsCutOff(flags: String) {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive("F.", seq: 101, ack: 1)
+    talk.expect(".", seq: 1, ack: 1)
+    talk.receive(flags, seq: 51, ack: 1, length: 100)
+    talk.expect(".", seq: 1, ack: 1)
+    talk.receive(flags, seq: 101, ack: 1, length: 10)
+    talk.expect(".", seq: 1, ack: 1)
+    talk.receive(".", seq: 1, ack: 1, length: 50)
+    talk.expect(".", seq: 1, ack: 102)
+    talk.expectState(.closeWait)
+    #expect(talk.read() == Conversation.text(at: 1, 100))
+    talk.expectEndOfStream()
+  }
+
+  /// The same with text that came before the FIN did: nothing is told of it, nothing kept, and it is not unread.
+  @Test(.requirement("X-14", "S-58"))
+  func textThatIsHeldBehindAFinIsThrownAway() throws {
+    let talk = Conversation()
+    talk.establish(options: .synchronize(sackPermitted: true))
+    let before = talk.stack.memoryUsed
+    talk.receive(".", seq: 201, ack: 1, length: 100)
+    #expect(talk.expect(".", seq: 1, ack: 1)?.header.options.sackBlocks.count == 1)
+    talk.receive("F.", seq: 1, ack: 1, length: 100)
+    #expect(talk.expect(".", seq: 1, ack: 102)?.header.options.sackBlocks.isEmpty == true)
+    #expect(talk.read() == Conversation.text(at: 1, 100))
+    talk.expectEndOfStream()
+    #expect(talk.stack.memoryUsed == before)
+    talk.close()
+    talk.expect("F.", seq: 1, ack: 102)
+    talk.expectState(.lastAck)
+  }
+
   @Test(.requirement("S-62", "S-63"), arguments: finished)
   func theFinAgainIsAcknowledgedAgain(situation: Situation) {
     let (talk, at) = Conversation.standing(in: situation)
@@ -179,5 +234,14 @@ import Testing
     talk.expectAcknowledgment(at)
     talk.expectState(situation.state)
     talk.expectNoEvents()
+  }
+
+  @Test(.requirement("S-63"))
+  func inTimeWaitTheTraceSaysWhatIsAnswered() {
+    let (talk, at) = Conversation.standing(in: Situation(.timeWait))
+    talk.receive("F.", seq: 1, ack: 2)
+    #expect(talk.expect(".", seq: at.sendNext, ack: 2)?.purpose == .acknowledgment(.finish))
+    talk.receive(".", seq: 500, ack: 2, length: 10)
+    #expect(talk.expect(".", seq: at.sendNext, ack: 2)?.purpose == .acknowledgment(.unacceptable))
   }
 }

@@ -60,6 +60,33 @@ import Testing
     #expect(talk.takeSent().allSatisfy { talk.sequence(of: $0) >= 12_001 })
   }
 
+  /// RFC 4015 §3.2: the window is what is outstanding and what this ACK has told of, which is what it was before and what
+  /// slow start adds.
+  @Test(.requirement("5682-4", "5682-7"))
+  func theWindowIsWhatItWasBeforeAndGrowsOn() {
+    let talk = timedOut(sack: false)
+    #expect(talk.status?.congestionWindow == 1000)
+    acknowledge(talk, 1001)
+    acknowledge(talk, 2001)
+    expectUndone(talk)
+    #expect(talk.status?.congestionWindow == 11_000)
+    acknowledge(talk, 3001)
+    #expect(talk.status?.congestionWindow == 12_000)
+  }
+
+  /// Probes of a closed window are no answer to look at: when it opens again the copies go on.
+  @Test(.requirement("5682-2", "MUST-35"))
+  func aWindowThatClosesMeanwhileEndsTheLook() {
+    let talk = timedOut(sack: false)
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.expectNothing()
+    let probe = talk.expect(".", seq: 1, length: 1, within: .seconds(3))
+    #expect(probe?.purpose == .zeroWindowProbe(count: 1))
+    acknowledge(talk, 1)
+    talk.expect(".", seq: 1, length: 1000)
+    talk.expectNothing()
+  }
+
   /// Once all that was outstanding has been acknowledged, the timeout is history, and duplicates tell of a loss again.
   @Test func duplicatesCountAgainAfterwards() {
     let talk = timedOut(sack: false)

@@ -18,7 +18,33 @@ import Testing
     #expect(talk.status?.outstanding == 0 && talk.status?.unsent == 0 && talk.status?.inFlight == 0)
   }
 
+  /// The ACK that ends LAST-ACK may be that of text, too.
+  @Test(.requirement("S-52"), arguments: [true, false])
+  func textThatIsAcknowledgedTogetherWithTheLastFinCounts(sack: Bool) {
+    let talk = Conversation.measured(sack: sack)
+    talk.receive("F.", seq: 1, ack: 1)
+    talk.write(1_500)
+    talk.finish()
+    talk.takeSent()
+    talk.receive(".", seq: 2, ack: 1_001)
+    talk.expectState(.lastAck)
+    #expect(talk.status?.statistics.bytesAcknowledged == 1_000)
+    talk.receive(".", seq: 2, ack: 1_502)
+    talk.expectState(.closed)
+    #expect(talk.status?.statistics.bytesAcknowledged == 1_500)
+  }
+
   // MARK: What keeps it from sending
+
+  /// Text that waits for a handshake is not held back by what is told of here.
+  @Test func beforeThereIsAConnectionNothingIsUnderWay() {
+    let talk = Conversation()
+    talk.connect()
+    talk.write(1_000)
+    talk.advance(.seconds(10))
+    #expect(talk.status?.sendingLimit == .idle)
+    #expect(talk.status?.sendingTimes.busy == .zero)
+  }
 
   @Test func whileAllIsSentTheApplicationLimits() throws {
     let talk = Conversation.measured()
@@ -233,5 +259,38 @@ import Testing
     let status = try talk.stack.transmissionStatus(of: id)
     #expect(status.phase == .open && status.outstandingSegments == 0)
     #expect(talk.status?.recoveryPhase == .open)
+  }
+
+  /// Of ten segments the peer holds six behind a gap of four; the link has no time for the copies yet.
+  @Test func segmentsAreCountedByWhatIsKnownOfThem() throws {
+    let talk = Conversation.measured()
+    let id = try talk.need()
+    talk.write(10_000)
+    #expect(talk.takeSent().count == 10)
+    talk.advance(.milliseconds(100))
+    talk.linkOpen = false
+    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 4_001..<10_001))
+    var status = try talk.stack.transmissionStatus(of: id)
+    #expect(status.outstandingSegments == 10 && status.heldSegments == 6)
+    #expect(status.lostSegments == 4 && status.repeatedSegments == 0)
+    talk.linkOpen = true
+    talk.drain()
+    let copies = talk.takeSent().count
+    #expect(copies > 0)
+    status = try talk.stack.transmissionStatus(of: id)
+    #expect(status.lostSegments == 4 - copies && status.repeatedSegments == copies)
+  }
+
+  /// A copy is text that leaves, too.
+  @Test(.requirement("5681-10"))
+  func whenTextLastLeftIsTold() throws {
+    let talk = Conversation.measured()
+    let id = try talk.need()
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == nil)
+    talk.write(100)
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == talk.now)
+    talk.expect("P.", seq: 1, length: 100)
+    talk.expect("P.", seq: 1, length: 100, within: .seconds(2))
+    #expect(try talk.stack.transmissionStatus(of: id).lastSentAt == talk.now)
   }
 }

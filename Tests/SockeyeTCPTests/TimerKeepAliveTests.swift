@@ -70,4 +70,25 @@ import Testing
     talk.receive("P.", seq: 11, ack: 1, length: 5)
     #expect(talk.read() == Conversation.text(at: 11, 5))
   }
+
+  /// What was not answered before the user switched it off does not count when it is switched on again.
+  @Test(.requirement("MUST-24", "MUST-29", "T-07"))
+  func switchingItOnBeginsTheCountAnew() throws {
+    let talk = withKeepAlive()
+    talk.expect(".", seq: 0, ack: 1, length: 0, within: .seconds(60))
+    talk.expect(".", seq: 0, ack: 1, length: 0, within: .seconds(10))
+    try talk.stack.setKeepAlive(nil, of: talk.need(), at: talk.now)
+    talk.expectNothing(for: .seconds(20))
+    try talk.stack.setKeepAlive(
+      KeepAlive(idle: .seconds(60), interval: .seconds(10), probes: 3), of: talk.need(), at: talk.now)
+    talk.drain()
+    for (count, wait) in [(1, 0), (2, 10), (3, 10)] {
+      let probe = talk.expect(".", seq: 0, ack: 1, length: 0, within: .seconds(wait))
+      #expect(probe?.purpose == .keepAlive(count: count))
+    }
+    talk.expectNothing(for: .milliseconds(9_999))
+    talk.expectState(.established)
+    talk.expectNothing(for: .milliseconds(1))
+    talk.expectState(.closed)
+  }
 }

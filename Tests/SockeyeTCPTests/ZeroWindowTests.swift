@@ -44,6 +44,21 @@ import Testing
     talk.expectNothing(for: .minutes(5))
   }
 
+  /// What leaves when the window has opened is text like any other: lost, it leaves again after an RTO, and not as a probe.
+  @Test(.requirement("MUST-36", "6298-7"))
+  func textThatFollowsAProbeHasTheRetransmissionTimer() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.write(100)
+    talk.expect(".", seq: 1, length: 1, after: .seconds(1))
+    talk.advance(.milliseconds(500))
+    talk.receive(".", seq: 1, ack: 1, win: 1000)
+    talk.expect("P.", seq: 1, length: 100)
+    talk.expect("P.", seq: 1, length: 100, after: .seconds(1))
+    #expect(talk.status?.statistics.retransmissionTimeouts == 1)
+  }
+
   /// A peer may also take the octet of a probe, and go on being closed.
   @Test(.requirement("MUST-36"))
   func aProbeMayBeTaken() {
@@ -116,6 +131,37 @@ import Testing
     talk.advance(.seconds(1))
     talk.expectState(.closed)
     talk.expectNothing(for: .minutes(5))
+  }
+
+  /// Before there was anything to send nobody owed an answer.
+  @Test(.requirement("MUST-21", "MUST-37"))
+  func aSilenceBeforeTheWriteDoesNotCount() {
+    let talk = Conversation()
+    talk.establish()
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.advance(.minutes(10))
+    talk.write(100)
+    talk.expect(".", seq: 1, ack: 1, length: 1, after: .seconds(1))
+    talk.advance(.seconds(298))
+    talk.expectState(.established)
+    talk.advance(.seconds(1))
+    talk.expectState(.closed)
+  }
+
+  /// Which of the two copies of its octet the peer answers nobody knows (RFC 6298 §3).
+  @Test(.requirement("MUST-18", "6298-5"))
+  func aProbeEndsTheMeasureOfARoundTrip() {
+    let talk = Conversation.measured(sack: false)
+    #expect(talk.status?.smoothedRoundTrip == .milliseconds(100))
+    talk.write(1_000)
+    talk.expect("P.", seq: 1, length: 1_000)
+    // The window shrinks to nothing before the text has come.
+    talk.receive(".", seq: 1, ack: 1, win: 0)
+    talk.expect(".", seq: 1, length: 1, within: .seconds(2))
+    talk.advance(.milliseconds(100))
+    talk.receive(".", seq: 1, ack: 1_001)
+    #expect(talk.status?.outstanding == 0)
+    #expect(talk.status?.smoothedRoundTrip == .milliseconds(100))
   }
 
   // MARK: The receiver
