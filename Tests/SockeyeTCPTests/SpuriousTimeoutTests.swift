@@ -66,11 +66,11 @@ import Testing
   func theWindowIsWhatItWasBeforeAndGrowsOn() {
     let talk = timedOut(sack: false)
     #expect(talk.status?.congestionWindow == 1000)
-    acknowledge(talk, 1001)
-    acknowledge(talk, 2001)
+    talk.acknowledge(1001)
+    talk.acknowledge(2001)
     expectUndone(talk)
     #expect(talk.status?.congestionWindow == 11_000)
-    acknowledge(talk, 3001)
+    talk.acknowledge(3001)
     #expect(talk.status?.congestionWindow == 12_000)
   }
 
@@ -82,7 +82,7 @@ import Testing
     talk.expectNothing()
     let probe = talk.expect(".", seq: 1, length: 1, within: .seconds(3))
     #expect(probe?.purpose == .zeroWindowProbe(count: 1))
-    acknowledge(talk, 1)
+    talk.acknowledge(1)
     talk.expect(".", seq: 1, length: 1000)
     talk.expectNothing()
   }

@@ -269,7 +269,7 @@ import Testing
     #expect(talk.takeSent().count == 10)
     talk.advance(.milliseconds(100))
     talk.linkOpen = false
-    talk.receive(".", seq: 1, ack: 1, options: sack(talk, 4_001..<10_001))
+    talk.receive(".", seq: 1, ack: 1, options: talk.holding([4_001..<10_001]))
     var status = try talk.stack.transmissionStatus(of: id)
     #expect(status.outstandingSegments == 10 && status.heldSegments == 6)
     #expect(status.lostSegments == 4 && status.repeatedSegments == 0)
