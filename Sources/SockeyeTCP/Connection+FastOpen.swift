@@ -99,9 +99,9 @@ extension Connection {
     agreed.congestionNotification = takesMarks
     if !agreed.windowScaling { receive.stopScaling() }
     fastOpen = FastOpenState(renewing: handshake.offeredCookie)
-    handshake.held.withReadableBytes { first, second in
-      if first.byteCount > 0 { _ = receive.place(first, at: receive.next) }
-      if second.byteCount > 0 { _ = receive.place(second, at: receive.next) }
+    // Stored once, it lies in one piece.
+    handshake.held.withReadableBytes { text, _ in
+      if text.byteCount > 0 { _ = receive.place(text, at: receive.next) }
     }
     if receive.buffer.count > 0 {
       notices.insert(.readable)

@@ -318,9 +318,9 @@ extension Connection {
     timers.heardAt = now
     if let sentAt = handshake.timedFrom { timed = TimedSegment(end: send.next, sentAt: sentAt) }
     let count = handshake.held.count
-    handshake.held.withReadableBytes { first, second in
-      if first.byteCount > 0 { receive.hold(first, at: receive.next) }
-      if second.byteCount > 0 { receive.hold(second, at: receive.next + first.byteCount) }
+    // Stored once, it lies in one piece.
+    handshake.held.withReadableBytes { text, _ in
+      if text.byteCount > 0 { receive.hold(text, at: receive.next) }
     }
     if handshake.heldFinish { receive.notePendingFinish(at: receive.next + count) }
   }
