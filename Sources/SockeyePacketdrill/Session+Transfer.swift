@@ -68,6 +68,8 @@ extension Session {
     if socket.waitsToWrite, !memory.isWritable { return Portion() }
     let portion = memory.taken(of: min(room, count))
     if portion.octets < count { socket.lacksRoom = true }
+    // What is acknowledged leaves no more.
+    socket.pushes.forget(before: socket.pushes.written - min(socket.pushes.written, UInt64(memory.queued)))
     return portion
   }
 

@@ -15,10 +15,10 @@ import Testing
   }
 
   /// A peer asked for marks, and ten segments of 1000 octets are on their way.
-  private func marked(_ version: IPVersion = .v4, written: Int = 30_000) -> Conversation {
+  private func marked(_ version: IPVersion = .v4, written: Int = 30_000, sack: Bool = true) -> Conversation {
     let talk = Conversation(version, tcp: configuration(.accepted))
     talk.listen()
-    talk.receive("SEW", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: true))
+    talk.receive("SEW", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: sack))
     talk.expect("S.E", seq: 0, ack: 1)
     talk.advance(.milliseconds(100))
     talk.receive(".", seq: 1, ack: 1)
@@ -297,14 +297,7 @@ import Testing
   /// The ACK that ends a recovery may tell of a mark on what left after it began.
   @Test(.requirement("3168-5"), arguments: [true, false])
   func aMarkOnWhatLeftInRecoveryCounts(sack: Bool) {
-    let talk = Conversation(tcp: configuration(.accepted))
-    talk.listen()
-    talk.receive("SEW", seq: 0, options: .synchronize(mss: 1000, windowScale: 6, sackPermitted: sack))
-    talk.expect("S.E", seq: 0, ack: 1)
-    talk.advance(.milliseconds(100))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    talk.write(60_000)
+    let talk = marked(written: 60_000, sack: sack)
     talk.takeSent()
     talk.advance(.milliseconds(100))
     for number in 2...10 {

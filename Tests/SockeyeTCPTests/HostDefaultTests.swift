@@ -16,19 +16,9 @@ import Testing
     return configuration
   }
 
-  private func selective(_ tcp: TCPConfiguration = TCPConfiguration()) -> Conversation {
-    let talk = Conversation(tcp: tcp)
-    var options = TCPOptions()
-    options.maximumSegmentSize = 1000
-    options.sackPermitted = true
-    talk.listen()
-    talk.receive("S", seq: 0, options: options)
-    talk.expect("S.", seq: 0, ack: 1)
-    // The round trip, so that the tail is not probed at once.
-    talk.advance(.milliseconds(20))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    return talk
+  /// A round trip of 20 ms, so that the tail is not probed at once.
+  private func selective(_ change: (inout TCPConfiguration) -> Void = { _ in }) -> Conversation {
+    .measured(window: 65_535, roundTrip: .milliseconds(20), change)
   }
 
   @Test func theFirstAcknowledgmentsDoNotWait() {
@@ -71,7 +61,7 @@ import Testing
   }
 
   @Test func aCorkGivesWayAfterAFifthOfASecond() throws {
-    let talk = selective(configured { $0.noDelay = true })
+    let talk = selective { $0.noDelay = true }
     try talk.stack.setCork(true, of: #require(talk.connection), at: talk.now)
     talk.write(40)
     talk.expect("P.", seq: 1, length: 40, after: .milliseconds(200))
@@ -115,7 +105,7 @@ import Testing
 
   @Test func theWindowStaysAfterASilenceIfItIsSaidTo() throws {
     for restarts in [true, false] {
-      let talk = selective(configured { $0.restartsAfterIdle = restarts })
+      let talk = selective { $0.restartsAfterIdle = restarts }
       talk.write(10_000)
       talk.expectText(1..<10_001, each: 1000)
       talk.advance(.milliseconds(10))
@@ -128,7 +118,7 @@ import Testing
   }
 
   @Test func withoutProbesOfTheTailTheTimeoutComes() throws {
-    let talk = selective(configured { $0.tailLossProbes = false })
+    let talk = selective { $0.tailLossProbes = false }
     talk.write(2000)
     talk.expectText(1..<2001, each: 1000)
     talk.expect(".", seq: 1, length: 1000, after: .seconds(1))

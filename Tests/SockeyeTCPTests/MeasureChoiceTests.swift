@@ -8,26 +8,9 @@ import SockeyeWire
 import Testing
 
 @Suite struct MeasureChoiceTests {
-  private func selective(_ change: (inout TCPConfiguration) -> Void) -> Conversation {
-    var tcp = TCPConfiguration()
-    tcp.timestamps = false
-    change(&tcp)
-    let talk = Conversation(tcp: tcp)
-    var options = TCPOptions()
-    options.maximumSegmentSize = 1000
-    options.sackPermitted = true
-    talk.listen(tcp: tcp)
-    talk.receive("S", seq: 0, options: options)
-    talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(80))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    return talk
-  }
-
   @Test(arguments: [false, true])
   func everyAcknowledgmentIsTimedIfItIsSaidTo(every: Bool) throws {
-    let talk = selective { $0.timesEveryAcknowledgment = every }
+    let talk = Conversation.measured(roundTrip: .milliseconds(80)) { $0.timesEveryAcknowledgment = every }
     talk.write(3000)
     for segment in 0..<3 { talk.expect(segment == 2 ? "P." : ".", seq: 1 + 1000 * segment, length: 1000) }
     for segment in 1...3 {
@@ -40,7 +23,7 @@ import Testing
   }
 
   @Test func whatWasSentTwiceIsNotTimed() throws {
-    let talk = selective { $0.timesEveryAcknowledgment = true }
+    let talk = Conversation.measured(roundTrip: .milliseconds(80)) { $0.timesEveryAcknowledgment = true }
     talk.write(1000)
     talk.expect("P.", seq: 1, length: 1000)
     #expect(talk.expect("P.", seq: 1, length: 1000, within: .seconds(2)) != nil)
@@ -50,7 +33,7 @@ import Testing
   }
 
   @Test func howFarASegmentWasOvertakenIsKnown() throws {
-    let talk = selective { _ in }
+    let talk = Conversation.measured(roundTrip: .milliseconds(80)) { _ in }
     talk.write(9000)
     let first = talk.expect(".", seq: 1, length: 1000)
     let start = try #require(first).header.sequence - 1
@@ -66,7 +49,7 @@ import Testing
 
   @Test(arguments: [(false, 2_800), (true, 7_000)])
   func thresholdIsReckonedFromTheWindowIfItIsSaidTo(fromWindow: Bool, threshold: Int) throws {
-    let talk = selective { $0.reducesFromWindow = fromWindow }
+    let talk = Conversation.measured(roundTrip: .milliseconds(80)) { $0.reducesFromWindow = fromWindow }
     talk.write(4000)
     let first = talk.expect(".", seq: 1, length: 1000)
     let start = try #require(first).header.sequence - 1

@@ -7,9 +7,10 @@ import SockeyeWire
 import Testing
 
 extension Conversation {
-  /// A connection over a path of 100 ms, with segments of 1000 octets and a first window of ten of them.
+  /// A connection with segments of 1000 octets and a first window of ten of them.
   static func measured(
-    sack: Bool = true, window: UInt16 = 60_000, _ change: (inout TCPConfiguration) -> Void = { _ in }
+    sack: Bool = true, window: UInt16 = 60_000, roundTrip: Interval = .milliseconds(100),
+    _ change: (inout TCPConfiguration) -> Void = { _ in }
   ) -> Conversation {
     var tcp = TCPConfiguration()
     change(&tcp)
@@ -18,7 +19,7 @@ extension Conversation {
     talk.listen()
     talk.receive("S", seq: 0, options: .synchronize(mss: 1000, sackPermitted: sack))
     talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(100))
+    talk.advance(roundTrip)
     talk.receive(".", seq: 1, ack: 1)
     talk.accept()
     talk.takeSent()

@@ -8,27 +8,13 @@ import SockeyeWire
 import Testing
 
 @Suite struct RecordTests {
-  private func conversation(selective: Bool = true) -> Conversation {
-    let talk = Conversation()
-    var options = TCPOptions()
-    options.maximumSegmentSize = 1000
-    options.sackPermitted = selective
-    talk.listen()
-    talk.receive("S", seq: 0, options: options)
-    talk.expect("S.", seq: 0, ack: 1)
-    talk.advance(.milliseconds(20))
-    talk.receive(".", seq: 1, ack: 1)
-    talk.accept()
-    return talk
-  }
-
   private func endRecord(_ talk: Conversation) throws {
     try talk.stack.endRecord(of: #require(talk.connection))
   }
 
   @Test(arguments: [true, false])
   func whatWaitsBehindARecordLeavesInSegmentsOfItsOwn(selective: Bool) throws {
-    let talk = conversation(selective: selective)
+    let talk = Conversation.measured(sack: selective, roundTrip: .milliseconds(20))
     talk.write(10_400)
     try endRecord(talk)
     talk.write(300)
@@ -44,7 +30,7 @@ import Testing
 
   @Test(arguments: [true, false])
   func aRecordKeepsItsEndWhenItLeavesAgain(selective: Bool) throws {
-    let talk = conversation(selective: selective)
+    let talk = Conversation.measured(sack: selective, roundTrip: .milliseconds(20))
     for _ in 0..<3 {
       talk.write(200)
       try endRecord(talk)
@@ -57,7 +43,7 @@ import Testing
   }
 
   @Test func whatIsAcknowledgedIsForgotten() throws {
-    let talk = conversation()
+    let talk = Conversation.measured(roundTrip: .milliseconds(20))
     talk.write(200)
     try endRecord(talk)
     talk.expect("P.", seq: 1, length: 200)
