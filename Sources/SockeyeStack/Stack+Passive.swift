@@ -330,7 +330,7 @@ extension Stack {
       return true
     }
     if let handshake { endHandshake(handshake, as: .listen) }
-    cookies.use(header)
+    cookies.use(header, tuple: tuple)
     statistics.tcp.cookiesAccepted += 1
     if observing { observe(.stateChanged(tuple, from: .listen, to: .synReceived)) }
     begin(

@@ -25,8 +25,9 @@ public struct SynCookies: Sendable {
   private let root: HashKey
   private var current: RollingKey
   private var previous: RollingKey
-  /// What came back lately, each at the place that its own bits give it; empty until the first comes.
-  private var used: [UInt32] = []
+  /// What came back lately, each at the place that its own bits give it, with a hash of whose it was, for two clients may
+  /// have the same; empty until the first comes.
+  private var used: [UInt64] = []
 
   /// - Parameter key: a secret from a strong source; the keys of all times are derived from it.
   public init(key: HashKey) {
@@ -69,7 +70,7 @@ public struct SynCookies: Sendable {
       return nil
     }
     let cookie = header.acknowledgment - 1
-    guard !isUsed(cookie) else { return nil }
+    guard used.isEmpty || used[Self.place(of: cookie)] != use(of: cookie, by: tuple) else { return nil }
     let timestamps = listen.configuration.timestamps ? header.options.timestamps : nil
     var openedAt: Instant?
     if let timestamps {
@@ -92,15 +93,16 @@ public struct SynCookies: Sendable {
       at: now)
   }
 
-  /// Notes that a connection was made of the cookie that a segment acknowledges: copies of the segment make no other.
-  public mutating func use(_ header: TCPHeader) {
-    if used.isEmpty { used = [UInt32](repeating: 0, count: Self.rememberedUses) }
+  /// Notes that a connection was made of the cookie that a segment of these two ends acknowledges: copies of the segment make
+  /// no other.
+  public mutating func use(_ header: TCPHeader, tuple: FourTuple) {
+    if used.isEmpty { used = [UInt64](repeating: 0, count: Self.rememberedUses) }
     let cookie = header.acknowledgment - 1
-    used[Self.place(of: cookie)] = cookie.rawValue
+    used[Self.place(of: cookie)] = use(of: cookie, by: tuple)
   }
 
-  private func isUsed(_ cookie: SequenceNumber) -> Bool {
-    !used.isEmpty && used[Self.place(of: cookie)] == cookie.rawValue && cookie.rawValue != 0
+  private func use(of cookie: SequenceNumber, by tuple: FourTuple) -> UInt64 {
+    tuple.hash(with: root) << 32 | UInt64(cookie.rawValue)
   }
 
   private static func place(of cookie: SequenceNumber) -> Int {

@@ -351,6 +351,24 @@ struct Offer: Sendable {
     #expect(host.stack.state(of: id) == .established)
   }
 
+  /// A cookie has 29 bits that tell clients apart: among many two may get the same, and each of them is let in once.
+  @Test(.requirement("A-31"))
+  func twoClientsMayHaveTheSameCookie() throws {
+    let host = Host { $0.synCookies = .always }
+    let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
+    let twins = ["10.0.0.2:25843", "10.0.0.2:43654"].map { Peer($0, "10.0.0.1:80", sequence: 1) }
+    for twin in twins {
+      host.receive(twin.segment(.syn))
+      try twin.hear(host.segment())
+    }
+    try #require(twins[0].acknowledgment == twins[1].acknowledgment, "with the host's keys of today")
+    for twin in twins {
+      host.receive(twin.segment(.ack))
+      host.expectSilence()
+      #expect(try host.stack.accept(listener) != nil)
+    }
+  }
+
   @Test func aSynThatEndsTimeWaitGetsNoCookie() throws {
     let host = Host { $0.synCookies = .always }
     let listener = try host.stack.listen(on: ListenEndpoint(port: 80))
